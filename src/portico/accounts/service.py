@@ -1,0 +1,148 @@
+"""Accounts: found by what people type, created, renamed, disabled; the security epoch raised."""
+
+import re
+from datetime import datetime
+
+from portico.accounts import store
+from portico.accounts.model import Account, AccountState
+from portico.audit.model import Event, EventKind
+from portico.audit.service import Audit
+from portico.database.engine import Reader, Transaction
+from portico.kernel.chance import Chance
+from portico.kernel.errors import BadInput, Conflict
+from portico.kernel.normalise import address_key, handle_key, identifier_key, one_line
+from portico.kernel.tokens import new_id
+from portico.mail.model import PasswordResetLink
+from portico.mail.service import Mail
+
+NAME_MAX = 100
+RESERVED_HANDLES = frozenset(
+    "account accounts admin administrator api help info mail portico postmaster root security signin signup support "
+    "system webmaster www".split()
+)
+_HANDLE_ATTEMPTS = 20
+_NOT_IN_HANDLE = re.compile(r"[^a-z0-9._-]+")
+
+
+class Accounts:
+    """What may be done to accounts."""
+
+    def __init__(self, chance: Chance, audit: Audit, mail: Mail) -> None:
+        self._chance = chance
+        self._audit = audit
+        self._mail = mail
+
+    async def find_account(self, reader: Reader, account_id: str) -> Account | None:
+        """The account with this id."""
+        return await store.find_account(reader, account_id)
+
+    async def find_by_identifier(self, reader: Reader, typed: str) -> Account | None:
+        """Whoever is meant by what was typed where a username is asked (D1).
+
+        A string with ``@`` is only ever an address, any other only ever a Portico ID.
+        """
+        return await self.find_by_key(reader, identifier_key(typed) or "")
+
+    async def find_by_key(self, reader: Reader, key: str) -> Account | None:
+        """Whoever has this comparison key, of an address or of a Portico ID."""
+        if "@" in key:
+            return await store.find_account_by_address(reader, key)
+        return await store.find_account_by_handle(reader, key)
+
+    async def add_account(
+        self,
+        tx: Transaction,
+        now: datetime,
+        *,
+        address: str,
+        handle: str | None = None,
+        first_name: str = "",
+        last_name: str = "",
+        language: str = "",
+        is_operator: bool = False,
+    ) -> Account:
+        """Create an account whose mailbox somebody vouches for; the handle is derived where none is given.
+
+        Raises BadInput for an impossible address or handle, Conflict for a taken one.
+        """
+        address_form = address_key(address)
+        handle_form = handle_key(handle) if handle else await self._derive_handle(tx, address)
+        if address_form is None:
+            raise BadInput("not an address", field="address")
+        if handle_form is None or handle_form in RESERVED_HANDLES:
+            raise BadInput("not a Portico ID", field="handle")
+        account = Account(
+            id=new_id(self._chance, now),
+            address=one_line(address),
+            address_key=address_form,
+            handle=handle_form,
+            handle_key=handle_form,
+            first_name=one_line(first_name)[:NAME_MAX],
+            last_name=one_line(last_name)[:NAME_MAX],
+            language=language,
+            state=AccountState.ACTIVE,
+            is_operator=is_operator,
+            address_confirmed_at=now,
+            epoch=1,
+            version=1,
+            created_at=now,
+        )
+        if not await store.add_account(tx, account):
+            raise Conflict("the address or the Portico ID is taken")
+        await self._audit.append(tx, now, Event(kind=EventKind.ACCOUNT_CREATED, subject_id=account.id))
+        return account
+
+    async def rename(
+        self, tx: Transaction, now: datetime, account: Account, first_name: str, last_name: str, version: int
+    ) -> None:
+        """Set the names; raises Conflict when the profile has changed since ``version`` was read."""
+        first, last = one_line(first_name), one_line(last_name)
+        if not first and not last:
+            raise BadInput("a name is needed", field="first_name", reason="missing")
+        if max(len(first), len(last)) > NAME_MAX:
+            field = "first_name" if len(first) > NAME_MAX else "last_name"
+            raise BadInput("the name is too long", field=field, reason="too_long")
+        if not await store.rename_account(tx, account.id, first, last, version):
+            raise Conflict("the profile was changed meanwhile")
+        event = Event(kind=EventKind.PROFILE_CHANGED, subject_id=account.id, actor_id=account.id)
+        await self._audit.append(tx, now, event)
+
+    async def keep_language(self, tx: Transaction, account_id: str, language: str) -> None:
+        """Remember the language a person chose; mails are written in it."""
+        await store.set_language(tx, account_id, language)
+
+    async def set_state(self, tx: Transaction, now: datetime, account_id: str, state: AccountState) -> bool:
+        """Disable or enable an account; disabling ends everything (D22). False if it already was so."""
+        if not await store.set_state(tx, account_id, state):
+            return False
+        if state is not AccountState.ACTIVE:
+            await self.end_everything(tx, now, account_id)
+        kind = EventKind.ACCOUNT_ENABLED if state is AccountState.ACTIVE else EventKind.ACCOUNT_DISABLED
+        await self._audit.append(tx, now, Event(kind=kind, subject_id=account_id))
+        return True
+
+    async def end_everything(self, tx: Transaction, now: datetime, account_id: str, *, epoch: int | None = None) -> int:
+        """End all the account has open: sessions, tokens, attempts, links, known devices (D22). The new epoch.
+
+        Mails on their way whose links are dead now are dropped. ``epoch`` is the one under which this was decided:
+        raises Conflict if it has been raised since, so that of two who change a password at once one succeeds.
+        """
+        await self._mail.drop_mails(tx, now, account_id, [PasswordResetLink])
+        if epoch is None:
+            return await store.raise_epoch(tx, account_id)
+        raised = await store.raise_epoch_from(tx, account_id, epoch)
+        if raised is None:
+            raise Conflict("everything of this account was ended meanwhile")
+        return raised
+
+    async def _derive_handle(self, tx: Transaction, address: str) -> str | None:
+        """A free Portico ID made from the local part of an address, with a number where it is taken."""
+        local = one_line(address).partition("@")[0].lower()
+        stem = _NOT_IN_HANDLE.sub("", local).lstrip("0123456789._-")[:24] or "member"
+        stem = stem if len(stem) >= 3 else f"{stem}.member"
+        for attempt in range(_HANDLE_ATTEMPTS):
+            digits = 2 + attempt // 4
+            handle = stem if attempt == 0 else f"{stem}{self._chance.draw_below(10**digits):0{digits}d}"
+            if handle not in RESERVED_HANDLES and await store.find_account_by_handle(tx, handle) is None:
+                return handle
+        return None

@@ -1,0 +1,230 @@
+"""Wiring of the doors: the table of endpoints around the services, and the application a server runs."""
+
+from functools import cached_property
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from portico.about.api import AboutApi
+from portico.about.pages import AboutPages
+from portico.development.pages import DevelopmentPages
+from portico.house import PACKAGE, House
+from portico.jobs.pages import Health
+from portico.kernel.clock import SystemClock
+from portico.kernel.errors import PorticoError
+from portico.my_account.api import MyAccountApi
+from portico.my_account.pages import MyAccountPages
+from portico.sessions.door import SessionGate
+from portico.signin.api import SignInApi
+from portico.signin.door import Visitors
+from portico.signin.pages import SignInPages
+from portico.signin.reset_api import ResetApi
+from portico.signin.reset_pages import ResetPages
+from portico.version import SHOWN_VERSION
+from portico.web.assets import Assets
+from portico.web.client_address import ClientAddresses
+from portico.web.csrf import Csrf
+from portico.web.errors import Problems, error_texts, status_of
+from portico.web.front import Front, Lifespan
+from portico.web.pages import Pages
+from portico.web.routing import Endpoint, Routes
+from portico.web.templates import Templates
+
+_log = structlog.get_logger("portico")
+
+
+class Doors:
+    """Everything that answers requests."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._ground = house.ground
+        self._base_url = house.settings.base_url
+
+    @cached_property
+    def assets(self) -> Assets:
+        """The static files."""
+        return Assets(PACKAGE / "static", self._ground.brand)
+
+    @cached_property
+    def csrf(self) -> Csrf:
+        """The forgery protection."""
+        return Csrf(self._ground.keys, self._base_url)
+
+    @cached_property
+    def pages(self) -> Pages:
+        """What shows pages and reads their forms."""
+        ground = self._ground
+        templates = Templates(
+            PACKAGE / "templates",
+            ground.catalogues,
+            ground.brand,
+            self.assets,
+            SHOWN_VERSION,
+            allows_pseudo=ground.is_development,
+            reloads=ground.is_development,
+        )
+        return Pages(
+            templates=templates,
+            languages=ground.catalogues.languages(),
+            base_url=self._base_url,
+            keys=ground.keys,
+            clock=ground.clock,
+            chance=ground.chance,
+            csrf=self.csrf,
+            is_development=ground.is_development,
+        )
+
+    @cached_property
+    def gate(self) -> SessionGate:
+        """Who is calling."""
+        house = self._house
+        return SessionGate(house.database, house.clock, house.sessions, self.pages.cookies)
+
+    @cached_property
+    def visitors(self) -> Visitors:
+        """Where a request comes from."""
+        return Visitors(
+            self.pages, self.gate, ClientAddresses(self._house.settings.trusted_proxies), self._house.sign_in
+        )
+
+    @cached_property
+    def routes(self) -> Routes:
+        """The table, complete."""
+        rows = [*self._sign_in(), *self._reset(), *self._my_account(), *self._about()]
+        rows += Health(self._house.database, self._house.clock).endpoints()
+        if self._ground.is_development:
+            rows += self._development()
+        return Routes(rows)
+
+    def front(self) -> Front:
+        """The application."""
+        reference = self._base_url.to("/api")
+        return Front(
+            routes=self.routes,
+            assets=self.assets,
+            base_url=self._base_url,
+            csrf=self.csrf,
+            gate=self.gate.admit,
+            chance=self._ground.chance,
+            language=self.pages.language,
+            error_page=self._error_page,
+            problems=Problems(self._ground.catalogues, reference),
+            lifespan=lifespan(self._house),
+        )
+
+    def _sign_in(self) -> tuple[Endpoint, ...]:
+        house = self._house
+        pages = SignInPages(
+            pages=self.pages,
+            visitors=self.visitors,
+            gate=self.gate,
+            sign_in=house.sign_in,
+            clock=house.clock,
+            password=house.password,
+        )
+        api = SignInApi(
+            pages=self.pages,
+            visitors=self.visitors,
+            gate=self.gate,
+            sign_in=house.sign_in,
+            renewal=house.renewal,
+            password=house.password,
+            catalogues=self._ground.catalogues,
+            clock=house.clock,
+            chance=house.chance,
+        )
+        return (*pages.endpoints(), *api.endpoints())
+
+    def _reset(self) -> tuple[Endpoint, ...]:
+        house = self._house
+        pages = ResetPages(pages=self.pages, visitors=self.visitors, reset=house.reset, password=house.password)
+        api = ResetApi(
+            pages=self.pages,
+            visitors=self.visitors,
+            reset=house.reset,
+            password=house.password,
+            catalogues=self._ground.catalogues,
+        )
+        return (*pages.endpoints(), *api.endpoints())
+
+    def _my_account(self) -> tuple[Endpoint, ...]:
+        house = self._house
+        pages = MyAccountPages(
+            pages=self.pages,
+            gate=self.gate,
+            visitors=self.visitors,
+            my_account=house.my_account,
+            password=house.password,
+        )
+        api = MyAccountApi(
+            pages=self.pages,
+            gate=self.gate,
+            visitors=self.visitors,
+            my_account=house.my_account,
+            catalogues=self._ground.catalogues,
+        )
+        return (*pages.endpoints(), *api.endpoints())
+
+    def _about(self) -> tuple[Endpoint, ...]:
+        ground = self._ground
+        pages = AboutPages(pages=self.pages, endpoints=self._endpoints)
+        api = AboutApi(
+            base_url=self._base_url,
+            brand=ground.brand,
+            languages=ground.catalogues.languages(),
+            version=SHOWN_VERSION,
+            endpoints=self._endpoints,
+        )
+        return (*pages.endpoints(), *api.endpoints())
+
+    def _development(self) -> tuple[Endpoint, ...]:
+        house = self._house
+        if not isinstance(house.clock, SystemClock):
+            raise TypeError("the development doors move a SystemClock")
+        pages = DevelopmentPages(
+            pages=self.pages,
+            database=house.database,
+            clock=house.clock,
+            mailbox=house.mailbox,
+            sender=house.stationery.from_address,
+            run_jobs=house.runner.run_all_once,
+        )
+        return pages.endpoints()
+
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        return self.routes.endpoints
+
+    def _error_page(self, request: Request, error: PorticoError) -> Response:
+        what, then = error_texts(error)
+        return self.pages.show(
+            request,
+            "error.html",
+            status=status_of(error),
+            message=what,
+            next=then,
+            request_id=request.state.request_id,
+        )
+
+
+def lifespan(house: House) -> Lifespan:
+    """Start the jobs with the server and give everything back when it stops (ASGI lifespan protocol 2.0)."""
+
+    async def run(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        house.runner.start()
+        _log.info("started", address=house.settings.base_url.origin)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await house.close()
+        _log.info("stopped")
+        await send({"type": "lifespan.shutdown.complete"})
+
+    return run
+
+
+def build_app(house: House) -> Front:
+    """The application of a deployment."""
+    return Doors(house).front()

@@ -1,0 +1,50 @@
+"""What an audit event is: one thing that happened, by whom, to whom. No names, addresses or secrets in it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class EventKind(StrEnum):
+    """Everything that is recorded. The names are stable: people search for them and programs read them."""
+
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_ENABLED = "account.enabled"
+    PROFILE_CHANGED = "account.profile_changed"
+    SIGN_IN_SUCCEEDED = "sign_in.succeeded"
+    SIGN_IN_FAILED = "sign_in.failed"
+    SIGN_IN_THROTTLED = "sign_in.throttled"
+    SIGN_IN_REFUSED = "sign_in.refused"
+    STEP_UP_SUCCEEDED = "step_up.succeeded"
+    PASSWORD_CHANGED = "password.changed"
+    PASSWORD_RESET = "password.reset"
+    PASSWORD_REHASHED = "password.rehashed"
+    RESET_REQUESTED = "password.reset_requested"
+    RESET_LINK_REFUSED = "password.reset_link_refused"
+    SESSION_ENDED = "session.ended"
+    SESSIONS_ENDED = "session.all_ended"
+    REFRESH_TOKEN_REUSED = "session.refresh_token_reused"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One event. ``subject_id`` is whom it concerns, ``actor_id`` who did it (None: nobody signed in).
+
+    ``details`` holds codes and numbers only.
+    """
+
+    kind: EventKind
+    subject_id: str | None = None
+    actor_id: str | None = None
+    session_id: str | None = None
+    details: Mapping[str, str | int] = {}
+
+
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it stands in the trail."""
+
+    id: str
+    at: datetime
+    event: Event

@@ -1,0 +1,31 @@
+"""Recording what happened, in the transaction in which it happened."""
+
+from datetime import datetime
+
+import structlog
+
+from portico.audit import store
+from portico.audit.model import Event, RecordedEvent
+from portico.database.engine import Reader, Transaction
+from portico.kernel.chance import Chance
+from portico.kernel.tokens import new_id
+
+_log = structlog.get_logger("portico.audit")
+
+
+class Audit:
+    """The trail. Every service that changes something holds one."""
+
+    def __init__(self, chance: Chance) -> None:
+        self._chance = chance
+
+    async def append(self, tx: Transaction, now: datetime, event: Event) -> None:
+        """Record ``event`` as part of ``tx``: if the change does not happen, neither did the event."""
+        await store.append(tx, new_id(self._chance, now), now, event)
+        _log.info(
+            event.kind.value, subject=event.subject_id, actor=event.actor_id, session=event.session_id, **event.details
+        )
+
+    async def list_events(self, reader: Reader, account_id: str, limit: int = 50) -> list[RecordedEvent]:
+        """What happened to an account, newest first."""
+        return await store.list_events(reader, account_id, limit)

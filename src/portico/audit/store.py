@@ -1,0 +1,46 @@
+"""The audit trail in the database: appended to, read, never changed. Imported by this feature and ``app`` only."""
+
+from datetime import datetime
+
+import msgspec
+
+from portico.audit.model import Event, EventKind, RecordedEvent
+from portico.database.engine import Reader, Row, Transaction
+from portico.kernel.clock import from_micros, to_micros
+
+
+async def append(tx: Transaction, event_id: str, at: datetime, event: Event) -> None:
+    """Add one event to the trail."""
+    await tx.execute(
+        "INSERT INTO audit_events (id, at, kind, subject_id, actor_id, session_id, details) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        event_id,
+        to_micros(at),
+        event.kind.value,
+        event.subject_id,
+        event.actor_id,
+        event.session_id,
+        msgspec.json.encode(event.details).decode(),
+    )
+
+
+async def list_events(reader: Reader, subject_id: str, limit: int) -> list[RecordedEvent]:
+    """The newest events that concern one account, newest first."""
+    rows = await reader.list_rows(
+        "SELECT id, at, kind, subject_id, actor_id, session_id, details FROM audit_events "
+        "WHERE subject_id = $1 ORDER BY at DESC, id DESC LIMIT $2",
+        subject_id,
+        limit,
+    )
+    return [_recorded(row) for row in rows]
+
+
+def _recorded(row: Row) -> RecordedEvent:
+    event = Event(
+        kind=EventKind(row["kind"]),
+        subject_id=row["subject_id"],
+        actor_id=row["actor_id"],
+        session_id=row["session_id"],
+        details=msgspec.json.decode(row["details"], type=dict[str, str | int]),
+    )
+    return RecordedEvent(id=row["id"], at=from_micros(row["at"]), event=event)

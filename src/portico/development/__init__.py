@@ -1,0 +1,1 @@
+"""Development: demo people, the mailbox page and the clock control. Absent in production."""

@@ -1,0 +1,63 @@
+"""What every factor is: something that judges an answer.
+
+A factor returns a proof or a failure and nothing else. It cannot finish a sign-in, open a session or choose the next
+step, so it cannot forget to ask for one. It works in two moves: ``judge`` reads and hashes outside any transaction;
+``settle`` burns, inside the transaction that records the proof, whatever may be used once, by one statement.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from portico.database.engine import Reader, Transaction
+from portico.factors.proof import Failure, Proof, ProofKind
+
+
+class PasswordAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="password"):
+    """The password, as typed."""
+
+    password: str
+    stay_signed_in: bool = True
+
+
+class MailedLinkAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="mailed_link"):
+    """The token of a mailed link."""
+
+    token: str
+
+
+ProofAnswer = PasswordAnswer | MailedLinkAnswer
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a factor found. Exactly one of ``proof`` and ``failure`` is set.
+
+    ``account_id`` and ``epoch`` say whom the proof is of and under which security epoch it was made. ``version`` is
+    the credential's at the time it was compared; ``settle`` fails when it has moved on. ``upgrade`` is a fresh hash
+    of the same secret, where the stored one is outdated.
+    """
+
+    proof: Proof | None = None
+    failure: Failure | None = None
+    account_id: str | None = None
+    epoch: int = 0
+    version: int = 0
+    upgrade: bytes | None = None
+
+
+class Factor(Protocol):
+    """One way of proving something."""
+
+    kind: ProofKind
+
+    async def judge(
+        self, reader: Reader, account_id: str | None, answer: ProofAnswer, now: Callable[[], datetime]
+    ) -> Judgement:
+        """Whether the answer is good for this account; ``account_id`` None costs as much as any other."""
+        ...
+
+    async def settle(self, tx: Transaction, judgement: Judgement, now: datetime) -> bool:
+        """Use the proof up; False when somebody was faster or the credential changed meanwhile."""
+        ...

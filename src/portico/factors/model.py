@@ -1,0 +1,49 @@
+"""What is kept of a factor: credentials and mailed links."""
+
+from datetime import datetime
+
+import msgspec
+
+from portico.factors.proof import ProofKind
+
+
+class PasswordProperties(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about a password beside its hash.
+
+    ``through_mailbox`` is D7's mark: the holder of the mailbox alone could have set it. ``must_change`` names why it
+    may not be kept, if it may not.
+    """
+
+    through_mailbox: bool = False
+    must_change: str | None = None
+
+
+class PasswordCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored password: its PHC hash, and the version that every change of it raises."""
+
+    id: str
+    account_id: str
+    secret: bytes
+    properties: PasswordProperties
+    version: int
+    changed_at: datetime
+    account_epoch: int
+
+
+class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link that was mailed; only the hash of its token is kept. ``is_current``: made under the present epoch."""
+
+    hash: bytes
+    account_id: str
+    epoch: int
+    created_at: datetime
+    expires_at: datetime
+    spent_at: datetime | None
+    is_current: bool
+
+
+class EnrolledCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """That an account has a credential of a kind."""
+
+    kind: ProofKind
+    properties: bytes

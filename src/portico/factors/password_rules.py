@@ -1,0 +1,55 @@
+"""What a new password must be: criteria that are shown above the fields and tick off as one types (D2, D3, S33).
+
+Pure. Each criterion has a stable code; the browser ticks off the same ones by the same rules (``portico.js``), the
+server decides. The maximum of 256 characters is refused before anything is hashed (D1).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from portico.kernel.normalise import PASSWORD_MAX, password_form
+
+_UPPER = re.compile(r"[A-Z]")
+_LOWER = re.compile(r"[a-z]")
+_DIGIT = re.compile(r"[0-9]")
+_SYMBOL = re.compile(r"[^A-Za-z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """What is asked of new passwords; the defaults are the preset ``classic`` (D2)."""
+
+    min_length: int = 8
+    composition: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One thing asked: its code, the number in its sentence and whether a password meets it."""
+
+    code: str
+    count: int
+    is_met: Callable[[str], bool]
+
+
+def criteria(policy: PasswordPolicy) -> tuple[Criterion, ...]:
+    """What a policy asks, in the order in which it is shown."""
+    length = Criterion("length", policy.min_length, lambda password: len(password) >= policy.min_length)
+    if not policy.composition:
+        return (length,)
+    return (
+        length,
+        Criterion("upper", 1, lambda password: _UPPER.search(password) is not None),
+        Criterion("lower", 1, lambda password: _LOWER.search(password) is not None),
+        Criterion("digit", 1, lambda password: _DIGIT.search(password) is not None),
+        Criterion("symbol", 1, lambda password: _SYMBOL.search(password) is not None),
+    )
+
+
+def unmet_criteria(policy: PasswordPolicy, typed: str) -> tuple[str, ...]:
+    """The codes of what a typed password does not meet; ``too_long`` and ``unwritable`` among them."""
+    form = password_form(typed)
+    if form is None:
+        return ("too_long",) if len(typed) > PASSWORD_MAX else ("unwritable",)
+    return tuple(criterion.code for criterion in criteria(policy) if not criterion.is_met(form))

@@ -1,0 +1,98 @@
+"""What the jobs do: tell the clock's floor, queue mails that were asked for, send them, sweep what is over."""
+
+from datetime import timedelta
+
+from portico.database.deployment import CLOCK_FLOOR, CLOCK_OFFSET, find_number, keep_fact
+from portico.database.engine import Database, Transaction
+from portico.factors.mailed_link import MailedLinkFactor
+from portico.jobs.runner import Job
+from portico.kernel.clock import Clock, SystemClock, from_micros, to_micros
+from portico.mail.sender import Sender
+from portico.mail.service import Mail
+from portico.sessions.service import Sessions
+from portico.signin.reset import PasswordReset
+from portico.signin.service import SignIn
+from portico.throttle.service import Throttle
+
+KEEP_CLOCK_EVERY = timedelta(seconds=10)
+QUEUE_EVERY = timedelta(seconds=5)
+SEND_EVERY = timedelta(seconds=5)
+SWEEP_EVERY = timedelta(minutes=15)
+MAIL_MEMORY = timedelta(days=90)
+QUEUE_MAILS = "queue mails"
+
+
+class Tasks:
+    """The work of the jobs."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        reset: PasswordReset,
+        sender: Sender,
+        mail: Mail,
+        throttle: Throttle,
+        sessions: Sessions,
+        sign_in: SignIn,
+        links: MailedLinkFactor,
+        is_development: bool,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._reset = reset
+        self._sender = sender
+        self._mail = mail
+        self._throttle = throttle
+        self._sessions = sessions
+        self._sign_in = sign_in
+        self._links = links
+        self._is_development = is_development
+
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs, in the order in which they feed each other."""
+        return (
+            Job("clock", self.keep_clock, timedelta(seconds=1) if self._is_development else KEEP_CLOCK_EVERY),
+            Job(QUEUE_MAILS, self.queue_mails, QUEUE_EVERY),
+            Job("send mails", self.send_mails, SEND_EVERY),
+            Job("sweep", self.sweep, SWEEP_EVERY),
+        )
+
+    async def keep_clock(self) -> None:
+        """Remember the latest instant told, and take over one that another process has told."""
+        if not isinstance(self._clock, SystemClock):
+            return
+        floor = await find_number(self._database, CLOCK_FLOOR)
+        self._clock.raise_floor(from_micros(floor))
+        if self._is_development:
+            self._clock.offset = timedelta(microseconds=await find_number(self._database, CLOCK_OFFSET))
+        told = to_micros(self._clock.now())
+        if told - floor >= KEEP_CLOCK_EVERY // timedelta(microseconds=1):
+            await self._database.transact(lambda tx: keep_fact(tx, CLOCK_FLOOR, str(told)))
+
+    async def queue_mails(self) -> None:
+        """Look up who asked for a mail, and queue it."""
+        while await self._reset.queue_mails():
+            pass
+
+    async def send_mails(self) -> None:
+        """Send what is due."""
+        await self._sender.send_due(self._clock.now())
+
+    async def sweep(self) -> None:
+        """Forget what is over, a batch at a time, so that nobody waits long for the database."""
+        now = self._clock.now()
+
+        async def sweep_mail(tx: Transaction) -> int:
+            return await self._mail.sweep(tx, now - MAIL_MEMORY)
+
+        for sweep in (
+            lambda tx: self._throttle.sweep(tx, now),
+            lambda tx: self._sign_in.sweep(tx, now),
+            lambda tx: self._sessions.sweep(tx, now),
+            lambda tx: self._links.sweep(tx, now),
+            sweep_mail,
+        ):
+            while await self._database.transact(sweep):
+                pass

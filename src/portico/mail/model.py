@@ -1,0 +1,189 @@
+"""What the mail room knows: the messages we send, the rows of the outbox, and when to try again.
+
+A message is a small record; its words are chosen only when it is sent (:mod:`portico.mail.letters`), so the outbox
+never holds a rendered body. A field annotated :data:`Secret` opens something: it is sealed in the outbox, erased once
+the mail is settled and never shown to operators. To add a kind: a struct here with its line in
+:data:`MailMessage` and, if it can come too late, in :func:`dead_at`; a case in ``letters``; sentences; a sample.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Literal, TypeAlias, assert_never, get_args, get_type_hints
+
+import msgspec
+
+from portico.kernel.chance import Chance
+from portico.kernel.normalise import address_key, one_line
+
+GIVE_UP_AFTER = timedelta(days=3)
+"""How old a mail may be when it is tried for the last time (RFC 5321 section 4.5.4.1 asks for four or five days)."""
+
+_FIRST_PAUSE = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(hours=1)
+_DOUBLINGS_MAX = 16
+_JITTER = 4
+"""A pause is lengthened by up to one part in so many, so that a thousand mails do not all come back at once."""
+
+Secret: TypeAlias = Annotated[str, msgspec.Meta(extra={"secret": True})]
+"""A text that opens something: a token or a code."""
+
+
+class _Parameters(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every message has in common: secrets stay out of its repr."""
+
+    def __repr__(self) -> str:
+        plain, _ = split_secrets(self)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in plain.items())})"
+
+
+class PasswordResetLink(_Parameters, frozen=True, kw_only=True, tag="password_reset_link"):
+    """Somebody asked to reset the password of this account (S26); also reminds of the Portico ID (S30)."""
+
+    handle: str
+    link_token: Secret
+    expires_at: datetime
+    active_hours: int = 24
+    """How long the link lives from its making; an organization may shorten it (D5)."""
+
+
+class PasswordChanged(_Parameters, frozen=True, kw_only=True, tag="password_changed"):
+    """The password was changed: what to do if it was somebody else."""
+
+    handle: str
+    at: datetime
+    how: Literal["reset", "change"]
+    """``reset`` through a mailed link, or ``change`` by somebody signed in."""
+
+
+class TestMessage(_Parameters, frozen=True, kw_only=True, tag="test_message"):
+    """Sent by an operator to see whether mail works."""
+
+
+MailMessage: TypeAlias = PasswordResetLink | PasswordChanged | TestMessage
+
+
+class MailStatus(StrEnum):
+    """What has become of a mail. Only a queued one is ever sent, and every other has lost its secrets."""
+
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    """A mail server has taken it; where it goes from there is not ours to know."""
+    DROPPED = "dropped"
+    """What it carries would have been dead on arrival."""
+    DEAD = "dead"
+    """Refused for good, or refused for too long."""
+
+
+class NewMail(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail as it enters the outbox."""
+
+    id: str
+    kind: str
+    recipient: str
+    language: str
+    params: str
+    sealed: bytes | None
+    account_id: str | None
+    created_at: datetime
+    useless_at: datetime | None
+
+
+class ClaimedMail(NewMail, frozen=True, kw_only=True):
+    """A mail that one sender has taken for a while; ``tries`` counts this try."""
+
+    tries: int
+
+
+class MailRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail as operators see it: whatever opens something is not here."""
+
+    id: str
+    kind: str
+    recipient: str
+    language: str
+    params: Mapping[str, Any]
+    account_id: str | None
+    created_at: datetime
+    useless_at: datetime | None
+    status: MailStatus
+    tries: int
+    next_try_at: datetime
+    settled_at: datetime | None
+    last_error: str | None
+
+
+def kind_of(message: MailMessage) -> str:
+    """The stable name of a message's kind."""
+    return str(message.__struct_config__.tag)
+
+
+def dead_at(message: MailMessage) -> datetime | None:
+    """When what a message carries stops working; None if it carries nothing that does."""
+    match message:
+        case PasswordResetLink():
+            return message.expires_at
+        case PasswordChanged() | TestMessage():
+            return None
+        case _:
+            assert_never(message)
+
+
+def split_secrets(message: _Parameters) -> tuple[dict[str, Any], dict[str, str]]:
+    """The parameters that may lie open in the outbox, and those that open something."""
+    values = msgspec.to_builtins(message)
+    values.pop("kind")
+    secret = {name: values.pop(name) for name in _secret_names(type(message)) if values[name] is not None}
+    return values, secret
+
+
+def read_message(kind: str, plain: Mapping[str, Any], secret: Mapping[str, str]) -> MailMessage | None:
+    """The message that was split; None if no such kind can be made of it."""
+    try:
+        return msgspec.convert({**plain, **secret, "kind": kind}, MailMessage)  # type: ignore[no-any-return]
+    except msgspec.ValidationError:
+        return None
+
+
+def next_try_at(mail: ClaimedMail, failed_at: datetime, chance: Chance) -> datetime | None:
+    """When to try again after a failure that may pass: after 1 minute, doubling to 1 hour; None to give up.
+
+    A mail that will be useless by then comes up at that instant, to be dropped and lose its secrets without delay.
+    """
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(mail.tries - 1, _DOUBLINGS_MAX))
+    again_at = failed_at + lengthen(pause, chance)
+    if mail.useless_at is not None and mail.useless_at <= again_at:
+        return mail.useless_at
+    return again_at if again_at - mail.created_at <= GIVE_UP_AFTER else None
+
+
+def lengthen(pause: timedelta, chance: Chance) -> timedelta:
+    """A pause with its jitter."""
+    most = pause // _JITTER // timedelta(milliseconds=1)
+    return pause + timedelta(milliseconds=chance.draw_below(most + 1))
+
+
+def wire_address(address: str) -> str | None:
+    """An address as it is written on the envelope: the local part as stored, the domain as A-labels (RFC 5891).
+
+    None if it is not an address we can deliver to. Whatever could end a header or a command is no address.
+    """
+    key = address_key(address)
+    if key is None:
+        return None
+    local = one_line(address).rpartition("@")[0]
+    return f"{local}@{key.rpartition('@')[2]}"
+
+
+@cache
+def _secret_names(kind: type[_Parameters]) -> tuple[str, ...]:
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(name for name in kind.__struct_fields__ if _is_secret(hints[name]))
+
+
+def _is_secret(hint: Any) -> bool:
+    """Whether a type is :data:`Secret` or has it among its parts."""
+    if isinstance(hint, msgspec.Meta):
+        return bool((hint.extra or {}).get("secret"))
+    return any(_is_secret(part) for part in get_args(hint))

@@ -1,0 +1,1 @@
+"""My Account: what a signed-in person sees and changes about themselves."""

@@ -1,0 +1,113 @@
+"""What signed-in people change about themselves."""
+
+import msgspec
+
+from portico.accounts.service import Accounts
+from portico.database.engine import Database, Transaction
+from portico.factors.contract import PasswordAnswer
+from portico.factors.proof import Failure
+from portico.kernel.clock import Clock
+from portico.kernel.errors import NotFound, NotSignedIn, Throttled
+from portico.sessions.model import BrowserToken, OpenSession, SignedIn
+from portico.sessions.service import Sessions
+from portico.signin.answers import NewPasswordAnswer
+from portico.signin.new_password import PasswordChange
+from portico.signin.service import SignIn
+from portico.signin.situation import Visitor
+from portico.signin.steps import Finished, Refused, RefusedReason
+
+
+class PasswordChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """How a change of password went; a browser's session goes on under another secret."""
+
+    failure: Failure | None = None
+    browser: BrowserToken | None = None
+
+
+class MyAccount:
+    """One's own account."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        accounts: Accounts,
+        sessions: Sessions,
+        sign_in: SignIn,
+        password_change: PasswordChange,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._accounts = accounts
+        self._sessions = sessions
+        self._sign_in = sign_in
+        self._password_change = password_change
+
+    async def rename(self, signed_in: SignedIn, first_name: str, last_name: str, version: int) -> None:
+        """Set one's names; raises BadInput or Conflict."""
+        now, account = self._clock.now(), signed_in.account
+        await self._database.transact(
+            lambda tx: self._accounts.rename(tx, now, account, first_name, last_name, version)
+        )
+
+    async def keep_language(self, signed_in: SignedIn, language: str) -> None:
+        """Remember the language one reads."""
+        await self._database.transact(lambda tx: self._accounts.keep_language(tx, signed_in.account.id, language))
+
+    async def change_password(
+        self, visitor: Visitor, current_password: str, answer: NewPasswordAnswer
+    ) -> PasswordChanged:
+        """Change one's password, proving the present one first; all other sessions end.
+
+        Raises Throttled when too many wrong ones were tried.
+        """
+        signed_in = visitor.signed_in
+        if signed_in is None:
+            raise NotFound("no session")
+        failure = await self._password_change.find_failure(self._database, None, answer)
+        if failure is None:
+            failure = await self._prove_current(visitor, current_password)
+        if failure is None:
+            failure = await self._password_change.find_failure(self._database, signed_in.account.id, answer)
+        if failure is not None:
+            return PasswordChanged(failure=failure)
+        new = await self._password_change.prepare(answer)
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> BrowserToken | None:
+            account = await self._accounts.find_account(tx, signed_in.account.id)
+            if account is None or account.epoch != signed_in.session.epoch:
+                raise NotSignedIn("everything of this account was ended meanwhile")
+            epoch = await self._password_change.replace(tx, now, account, new, signed_in.session.proofs, is_reset=False)
+            return await self._sessions.carry_over(tx, signed_in.session, epoch)
+
+        return PasswordChanged(browser=await self._database.transact(body))
+
+    async def list_sessions(self, signed_in: SignedIn) -> list[OpenSession]:
+        """One's open sessions."""
+        return await self._sessions.list_open(self._database, signed_in.account.id, self._clock.now())
+
+    async def end_session(self, signed_in: SignedIn, session_id: str) -> None:
+        """End one of one's sessions; raises NotFound if there is none by that id."""
+        now = self._clock.now()
+        account_id = signed_in.account.id
+        ended = await self._database.transact(lambda tx: self._sessions.end_session(tx, now, account_id, session_id))
+        if not ended:
+            raise NotFound("no such session")
+
+    async def end_others(self, signed_in: SignedIn) -> int:
+        """End all of one's sessions but the present one; gives how many."""
+        now = self._clock.now()
+        return await self._database.transact(lambda tx: self._sessions.end_others(tx, now, signed_in.session))
+
+    async def _prove_current(self, visitor: Visitor, current_password: str) -> Failure | None:
+        """Step up with the present password; why that failed, or None."""
+        situation = await self._sign_in.step_up(PasswordAnswer(password=current_password), visitor)
+        match situation.step:
+            case Finished():
+                return None
+            case Refused(reason=RefusedReason.TOO_MANY_TRIES, until=until) if until is not None:
+                raise Throttled(until - self._clock.now())
+            case _:
+                return Failure(code="my_account.password.current_wrong", field="current_password")

@@ -1,0 +1,1 @@
+"""Sessions and devices: opened from a finished attempt, touched while used, ended."""

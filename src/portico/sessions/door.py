@@ -1,0 +1,67 @@
+"""The gate of all doors: who is calling, by cookie or by access token, and may they (the table says).
+
+Pages are opened by the browser's session cookie, the JSON API by ``Authorization: Bearer`` alone; neither takes the
+other's, so a foreign page can never use the API through a browser's cookie.
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from portico.database.engine import Database
+from portico.kernel.clock import Clock
+from portico.kernel.errors import NotSignedIn
+from portico.sessions.model import BrowserToken, SignedIn
+from portico.sessions.service import Sessions
+from portico.web import cookies
+from portico.web.cookies import Cookies
+from portico.web.routing import Access, Endpoint
+
+_BEARER = "bearer "
+
+
+class SessionGate:
+    """Admits callers, and writes the session cookie."""
+
+    def __init__(self, database: Database, clock: Clock, sessions: Sessions, jar: Cookies) -> None:
+        self._database = database
+        self._clock = clock
+        self._sessions = sessions
+        self._cookies = jar
+
+    async def admit(self, request: Request, endpoint: Endpoint) -> None:
+        """Raises NotSignedIn where the table asks for a session and none came."""
+        if endpoint.access is Access.SIGNED_IN:
+            await self.get_signed_in(request)
+
+    async def find_signed_in(self, request: Request) -> SignedIn | None:
+        """The caller's live session, looked up once for each request."""
+        if not hasattr(request.state, "signed_in"):
+            request.state.signed_in = await self._look_up(request)
+        found: SignedIn | None = request.state.signed_in
+        return found
+
+    async def get_signed_in(self, request: Request) -> SignedIn:
+        """The caller's live session; raises NotSignedIn without one."""
+        found = await self.find_signed_in(request)
+        if found is None:
+            raise NotSignedIn("no live session")
+        return found
+
+    def keep(self, response: Response, token: BrowserToken) -> None:
+        """Give the browser its session: until it is closed, or until the session ends."""
+        ends_at = token.ends_at if token.persistent else None
+        self._cookies.set_until(response, cookies.SESSION, token.token, self._clock.now(), ends_at)
+
+    def forget(self, response: Response) -> None:
+        """Take the session away from the browser."""
+        self._cookies.clear(response, cookies.SESSION)
+
+    async def _look_up(self, request: Request) -> SignedIn | None:
+        now = self._clock.now()
+        if request.state.is_api:
+            authorization = request.headers.get("authorization", "")
+            if not authorization.lower().startswith(_BEARER):
+                return None
+            return await self._sessions.find_by_access_token(self._database, authorization[len(_BEARER) :], now)
+        token = self._cookies.find(request, cookies.SESSION)
+        return await self._sessions.find_by_cookie(self._database, token, now) if token else None

@@ -1,0 +1,105 @@
+"""What sessions and devices are."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from portico.accounts.model import Account
+from portico.factors.proof import Proof
+
+
+class SessionKind(StrEnum):
+    """Who holds a session: a browser by its cookie, or a native client by its tokens."""
+
+    BROWSER = "browser"
+    NATIVE = "native"
+
+
+class SessionLengths(msgspec.Struct, frozen=True, kw_only=True):
+    """How long sessions last (D21): at most, and without being used.
+
+    The persistent pair is for *Stay signed in*; the other for sessions that end with the browser. Access tokens are
+    short, because whoever holds one is asked nothing; refresh tokens last as long as their session.
+    """
+
+    persistent: timedelta = timedelta(days=30)
+    persistent_idle: timedelta = timedelta(days=14)
+    brief: timedelta = timedelta(days=7)
+    brief_idle: timedelta = timedelta(hours=12)
+    access_token: timedelta = timedelta(minutes=10)
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One open session. Alive while not ended, within its spans, and of its account's security epoch."""
+
+    id: str
+    account_id: str
+    device_id: str
+    kind: SessionKind
+    proofs: tuple[Proof, ...]
+    policy_version: str
+    epoch: int
+    persistent: bool
+    opened_at: datetime
+    last_seen_at: datetime
+    idle_span: timedelta
+    ends_at: datetime
+
+
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A live session together with whose it is: what a request carries once its cookie or token was found good."""
+
+    session: Session
+    account: Account
+
+
+class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A session as its owner sees it in a list."""
+
+    id: str
+    kind: SessionKind
+    device_name: str
+    opened_at: datetime
+    last_seen_at: datetime
+
+
+class BrowserToken(msgspec.Struct, frozen=True, kw_only=True):
+    """What a browser gets: the secret for its cookie, and whether it outlives the browser."""
+
+    token: str
+    persistent: bool
+    ends_at: datetime
+
+
+class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
+    """What a native client gets. Both are opaque; ``refresh_token`` is good once."""
+
+    access_token: str
+    expires_at: datetime
+    refresh_token: str
+    refresh_expires_at: datetime
+
+
+class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A refresh token as it stands in the database."""
+
+    hash: bytes
+    session_id: str
+    expires_at: datetime
+    used_at: datetime | None
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that was just opened, with what its holder gets: exactly one of the two."""
+
+    session: Session
+    browser: BrowserToken | None = None
+    tokens: TokenPair | None = None
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser or an installation, recognised by a random secret of which the hash is kept."""
+
+    id: str
+    name: str

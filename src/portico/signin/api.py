@@ -1,0 +1,239 @@
+"""The JSON API of signing in: the same attempts, steps and answers as the pages, for native clients.
+
+A client begins an attempt and is given its secret *ticket*, which it keeps in memory and sends as ``Portico-Ticket``.
+Each answer names the version it answers. When the step is ``finished`` the document carries the tokens.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from portico.factors.password import PasswordFactor
+from portico.factors.proof import Failure
+from portico.kernel.chance import Chance
+from portico.kernel.clock import Clock
+from portico.kernel.errors import BadInput, Busy, Conflict, NotAllowed, NotFound, NotSignedIn, Throttled, TooLarge
+from portico.kernel.messages import Catalogues, Message
+from portico.kernel.normalise import IDENTIFIER_MAX
+from portico.kernel.tokens import new_token
+from portico.sessions.door import SessionGate
+from portico.sessions.model import TokenPair
+from portico.signin.answers import Answer
+from portico.signin.attempt import Attempt, ClientKind
+from portico.signin.criteria_view import CriteriaView, criteria_view
+from portico.signin.door import Visitors
+from portico.signin.renewal import Renewal
+from portico.signin.service import SignIn
+from portico.signin.situation import Beginning, Situation
+from portico.signin.steps import ChangePassword, Finished, Refused, RefusedReason, Step
+from portico.web.body import read_json
+from portico.web.json import json_response, no_content
+from portico.web.pages import Pages
+from portico.web.routing import Access, Endpoint
+
+TICKET_HEADER = "portico-ticket"
+
+
+class InteractionRequired(NotAllowed):
+    """The session goes on only after its owner has taken a step; sign in again to take it."""
+
+    code = "interaction_required"
+
+
+class BeginBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Begin to sign in. ``installation``: a secret of 43 base64url characters the client made once and keeps."""
+
+    installation: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$")]
+    identifier: Annotated[str, msgspec.Meta(max_length=IDENTIFIER_MAX)] = ""
+
+
+class AnswerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An answer to the step that was shown at ``version``."""
+
+    version: int
+    answer: Answer
+
+
+class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A refresh token, good once."""
+
+    refresh_token: str
+
+
+class FailureView(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the last answer was not good, for programs and in words."""
+
+    code: str
+    text: str
+    params: dict[str, str | int]
+    field: str | None
+
+
+class TokensView(msgspec.Struct, frozen=True, kw_only=True):
+    """An access token for ``Authorization: Bearer``, and the refresh token that buys the next pair."""
+
+    access_token: str
+    expires_at: datetime
+    refresh_token: str
+    refresh_expires_at: datetime
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where an attempt stands. A client that does not know the step opens the browser at ``/signin``."""
+
+    id: str
+    version: int
+    identifier: str
+    expires_at: datetime
+    step: Step
+    ticket: str | None = None
+    failure: FailureView | None = None
+    criteria: CriteriaView | None = None
+    tokens: TokensView | None = None
+
+
+class SignInApi:
+    """Signing in, for programs."""
+
+    def __init__(
+        self,
+        *,
+        pages: Pages,
+        visitors: Visitors,
+        gate: SessionGate,
+        sign_in: SignIn,
+        renewal: Renewal,
+        password: PasswordFactor,
+        catalogues: Catalogues,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._pages = pages
+        self._visitors = visitors
+        self._gate = gate
+        self._sign_in = sign_in
+        self._renewal = renewal
+        self._password = password
+        self._catalogues = catalogues
+        self._clock = clock
+        self._chance = chance
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The rows of these doors."""
+        usual = (BadInput, TooLarge, Busy)
+        return (
+            Endpoint(
+                "POST", "/api/v1/signin", self.begin, Access.ANYONE, "Begin to sign in.",
+                body=BeginBody, output=AttemptView, status=201, errors=usual,
+            ),
+            Endpoint(
+                "GET", "/api/v1/signin/{attempt_id}", self.look, Access.ATTEMPT_HOLDER, "Look where an attempt stands.",
+                output=AttemptView, errors=(BadInput, NotFound, Busy),
+            ),
+            Endpoint(
+                "POST", "/api/v1/signin/{attempt_id}", self.answer, Access.ATTEMPT_HOLDER, "Answer the present step.",
+                body=AnswerBody, output=AttemptView, errors=(*usual, NotFound, Conflict, Throttled),
+            ),
+            Endpoint(
+                "POST", "/api/v1/tokens/refresh", self.refresh, Access.ANYONE, "Exchange a refresh token.",
+                body=RefreshBody, output=TokensView, errors=(*usual, NotSignedIn, InteractionRequired),
+            ),
+            Endpoint(
+                "POST", "/api/v1/tokens/revoke", self.revoke, Access.SIGNED_IN,
+                "Sign out: end the session of the token.", status=204, errors=(NotSignedIn, Busy),
+            ),
+            Endpoint(
+                "GET", "/api/v1/password-criteria", self.show_criteria, Access.ANYONE, "What a new password must be.",
+                output=CriteriaView,
+            ),
+        )  # fmt: skip
+
+    async def begin(self, request: Request) -> Response:
+        """Begin an attempt; the answer carries its ticket, once."""
+        body: BeginBody = await read_json(request, BeginBody)
+        ticket = new_token(self._chance)
+        visitor = await self._visitors.native(request, ticket=ticket, installation=body.installation)
+        beginning = Beginning(client_kind=ClientKind.NATIVE, identifier=body.identifier)
+        situation = await self._sign_in.begin(beginning, visitor)
+        return json_response(self._view(request, situation, ticket=ticket), status=201)
+
+    async def look(self, request: Request) -> Response:
+        """The present step."""
+        visitor = await self._visitors.native(request, ticket=self._ticket(request))
+        situation = await self._sign_in.look(request.path_params["attempt_id"], visitor)
+        return json_response(self._view(request, situation))
+
+    async def answer(self, request: Request) -> Response:
+        """Take an answer and show what comes next."""
+        body: AnswerBody = await read_json(request, AnswerBody)
+        visitor = await self._visitors.native(request, ticket=self._ticket(request))
+        attempt_id = request.path_params["attempt_id"]
+        situation = await self._sign_in.answer(attempt_id, body.version, body.answer, visitor)
+        match situation.step:
+            case Refused(reason=RefusedReason.TOO_MANY_TRIES, until=until) if until is not None:
+                raise Throttled(until - self._clock.now())
+        return json_response(self._view(request, situation))
+
+    async def refresh(self, request: Request) -> Response:
+        """Exchange a refresh token for a new pair. A token used twice ends its session."""
+        body: RefreshBody = await read_json(request, RefreshBody)
+        renewed = await self._renewal.renew(body.refresh_token)
+        match renewed:
+            case TokenPair():
+                return json_response(_tokens(renewed))
+            case None:
+                raise NotSignedIn("the refresh token is worthless")
+            case _:
+                raise InteractionRequired(step=str(renewed.__struct_config__.tag))
+
+    async def revoke(self, request: Request) -> Response:
+        """End the session the access token belongs to."""
+        await self._sign_in.sign_out(await self._gate.get_signed_in(request))
+        return no_content()
+
+    async def show_criteria(self, request: Request) -> Response:
+        """The criteria for new passwords."""
+        return json_response(self._criteria(request))
+
+    def _ticket(self, request: Request) -> str:
+        return request.headers.get(TICKET_HEADER, "")
+
+    def _criteria(self, request: Request) -> CriteriaView:
+        return criteria_view(self._password.policy, self._catalogues, self._pages.language(request))
+
+    def _view(self, request: Request, situation: Situation, ticket: str | None = None) -> AttemptView:
+        attempt, step, opened = situation.attempt, situation.step, situation.opened
+        return AttemptView(
+            id=attempt.id,
+            version=attempt.version,
+            identifier=attempt.identifier,
+            expires_at=attempt.expires_at,
+            step=step,
+            ticket=ticket,
+            failure=self._failure(request, attempt) if not isinstance(step, Finished | Refused) else None,
+            criteria=self._criteria(request) if isinstance(step, ChangePassword) else None,
+            tokens=_tokens(opened.tokens) if opened and opened.tokens else None,
+        )
+
+    def _failure(self, request: Request, attempt: Attempt) -> FailureView | None:
+        return failure_view(attempt.failure, self._catalogues, self._pages.language(request))
+
+
+def failure_view(failure: Failure | None, catalogues: Catalogues, language: str) -> FailureView | None:
+    """A failure as the API sends it."""
+    if failure is None:
+        return None
+    text = catalogues.text(Message(failure.code, failure.params), language)
+    return FailureView(code=failure.code, text=text, params=dict(failure.params), field=failure.field)
+
+
+def _tokens(pair: TokenPair) -> TokensView:
+    return TokensView(
+        access_token=pair.access_token,
+        expires_at=pair.expires_at,
+        refresh_token=pair.refresh_token,
+        refresh_expires_at=pair.refresh_expires_at,
+    )

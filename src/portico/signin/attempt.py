@@ -1,0 +1,97 @@
+"""One try to sign in, step up, renew, reset a password or accept an invitation.
+
+An attempt is a row of its own, never part of a session: nothing that wants a session can take a half sign-in by
+accident. It is bound to its holder (the hash of the browser's cookie, or of a native client's ticket), carries the
+security epoch of its account and a version that every answer raises.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from portico.factors.proof import Failure, Proof
+
+LIFETIME = timedelta(minutes=30)
+
+
+class Purpose(StrEnum):
+    """What an attempt is for."""
+
+    SIGN_IN = "sign_in"
+    STEP_UP = "step_up"
+    RENEW = "renew"
+    RESET_PASSWORD = "reset_password"
+    ACCEPT_INVITATION = "accept_invitation"
+
+
+class ClientKind(StrEnum):
+    """Who asks."""
+
+    BROWSER = "browser"
+    NATIVE = "native"
+    OIDC = "oidc"
+
+
+class AttemptState(StrEnum):
+    """Whether an attempt still takes answers."""
+
+    OPEN = "open"
+    FINISHED = "finished"
+
+
+class Mark(StrEnum):
+    """Something the person has acknowledged, skipped or done within the attempt."""
+
+    PASSWORD_CHANGED = "password_changed"
+
+
+class Demands(msgspec.Struct, frozen=True, kw_only=True):
+    """What the asking client wants beyond policy.
+
+    ``fresh_within``: how old the newest proof may be (OpenID Connect Core 1.0 section 3.1.2.1, ``max_age``).
+    ``interaction``: False where nobody can be asked anything (``prompt=none``, a refresh).
+    """
+
+    fresh_within: timedelta | None = None
+    interaction: bool = True
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try. ``identifier`` is what was typed; ``account_id`` stays None while nobody by that name exists."""
+
+    id: str
+    purpose: Purpose
+    client_kind: ClientKind
+    holder_hash: bytes
+    created_at: datetime
+    expires_at: datetime
+    device_hash: bytes | None = None
+    identifier: str = ""
+    account_id: str | None = None
+    epoch: int | None = None
+    proofs: tuple[Proof, ...] = ()
+    marks: frozenset[Mark] = frozenset()
+    demands: Demands = Demands()
+    return_to: str = ""
+    persistent: bool = True
+    failure: Failure | None = None
+    session_id: str | None = None
+    state: AttemptState = AttemptState.OPEN
+    version: int = 1
+    language: str = ""
+
+    def with_proof(self, proof: Proof) -> "Attempt":
+        """The attempt after a good answer: the proof kept, the last failure forgotten."""
+        return msgspec.structs.replace(self, proofs=(*self.proofs, proof), failure=None)
+
+    def with_failure(
+        self, code: str, params: Mapping[str, str | int] | None = None, field: str | None = None
+    ) -> "Attempt":
+        """The attempt after a bad answer."""
+        return msgspec.structs.replace(self, failure=Failure(code=code, params=params or {}, field=field))
+
+    def with_mark(self, mark: Mark) -> "Attempt":
+        """The attempt after something was done or acknowledged."""
+        return msgspec.structs.replace(self, marks=self.marks | {mark}, failure=None)

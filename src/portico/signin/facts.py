@@ -1,0 +1,58 @@
+"""Everything a decision may know, gathered before it is made. Pure and frozen."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from portico.accounts.model import AccountState
+from portico.factors.proof import ProofKind
+from portico.signin.attempt import Attempt
+
+
+class ChangeReason(StrEnum):
+    """Why a new password is asked for."""
+
+    RESET = "reset"
+    FORCED = "forced"
+
+
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """What one organization demands: so many classes of proof, the ones after the first by these kinds.
+
+    ``organization`` is its name, None for what the deployment itself asks. Demands of several organizations are met
+    separately, never intersected (D9).
+    """
+
+    classes: int = 1
+    kinds: frozenset[ProofKind] = frozenset(ProofKind)
+    organization: str | None = None
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person's organizations ask together; ``version`` names the state of the policies it was folded from."""
+
+    version: str = "0"
+    demands: tuple[Demand, ...] = (Demand(),)
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision needs of the account that was named."""
+
+    state: AccountState
+    epoch: int
+    must_change_password: ChangeReason | None = None
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it. ``person`` is None when nobody by that name exists; ``enrolled`` lists usable factors, default first.
+
+    ``blocked_until`` is set when a try was refused: the instant when one will be free again.
+    """
+
+    now: datetime
+    attempt: Attempt
+    person: Person | None = None
+    enrolled: tuple[ProofKind, ...] = ()
+    policy: Policy = Policy()
+    blocked_until: datetime | None = None

@@ -1,0 +1,94 @@
+"""Choosing a new password, wherever it is asked for: in a reset, a forced change, My Account.
+
+Checked and hashed outside the transaction, stored inside; then everything the account has open ends (D22).
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from portico.accounts.model import Account
+from portico.accounts.service import Accounts
+from portico.audit.model import Event, EventKind
+from portico.audit.service import Audit
+from portico.database.engine import Reader, Transaction
+from portico.factors.model import PasswordProperties
+from portico.factors.password import NewPassword, PasswordFactor
+from portico.factors.proof import Failure, Proof, ProofKind
+from portico.kernel.errors import Conflict, NotFound
+from portico.kernel.tokens import NOBODY
+from portico.mail.model import PasswordChanged
+from portico.mail.service import Mail
+from portico.signin.answers import NewPasswordAnswer
+from portico.signin.attempt import Attempt, Mark, Purpose
+from portico.throttle.service import Throttle
+
+_STRONG = frozenset({ProofKind.TOTP, ProofKind.PASSKEY, ProofKind.RECOVERY_CODE})
+
+
+class PasswordChange:
+    """The one way in which a password is replaced."""
+
+    def __init__(
+        self, *, accounts: Accounts, audit: Audit, mail: Mail, password: PasswordFactor, throttle: Throttle
+    ) -> None:
+        self._accounts = accounts
+        self._audit = audit
+        self._mail = mail
+        self._password = password
+        self._throttle = throttle
+
+    async def find_failure(self, reader: Reader, account_id: str | None, answer: NewPasswordAnswer) -> Failure | None:
+        """Why a new password cannot be taken; None if it can. Costs a hash only when all else is met."""
+        unmet = self._password.find_unmet(answer.new_password)
+        if unmet:
+            return Failure(code="password.unmet", params={"criteria": " ".join(unmet)}, field="new_password")
+        if answer.repeat_password is not None and answer.repeat_password != answer.new_password:
+            return Failure(code="password.repeat_differs", field="repeat_password")
+        if account_id and await self._password.is_current(reader, account_id, answer.new_password):
+            return Failure(code="password.same_as_before", field="new_password")
+        return None
+
+    async def prepare(self, answer: NewPasswordAnswer) -> NewPassword:
+        """Hash a password for which :meth:`find_failure` found nothing."""
+        return await self._password.prepare(answer.new_password)
+
+    async def apply(self, tx: Transaction, now: datetime, attempt: Attempt, new: NewPassword) -> Attempt:
+        """Store the password an attempt has led to; the attempt goes on under the new epoch."""
+        account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
+        if account is None:
+            raise NotFound("the account is gone")
+        if account.epoch != attempt.epoch:
+            raise Conflict("everything of this account was ended meanwhile")
+        is_reset = attempt.purpose is Purpose.RESET_PASSWORD
+        epoch = await self.replace(tx, now, account, new, attempt.proofs, is_reset=is_reset)
+        return msgspec.structs.replace(attempt.with_mark(Mark.PASSWORD_CHANGED), epoch=epoch)
+
+    async def replace(
+        self,
+        tx: Transaction,
+        now: datetime,
+        account: Account,
+        new: NewPassword,
+        proofs: tuple[Proof, ...],
+        *,
+        is_reset: bool,
+    ) -> int:
+        """Make ``new`` the account's password, end everything, record it and tell the person. The new epoch.
+
+        Raises Conflict if everything was ended since ``account`` was read.
+        """
+        before = await self._password.find_properties(tx, account.id)
+        was_mailed = before is not None and before.through_mailbox
+        is_strong = any(proof.kind in _STRONG for proof in proofs)
+        properties = PasswordProperties(through_mailbox=is_reset or (was_mailed and not is_strong))
+        await self._password.set_password(tx, now, account.id, new, properties)
+        epoch = await self._accounts.end_everything(tx, now, account.id, epoch=account.epoch)
+        await self._throttle.forgive_identifiers(tx, (account.address, account.handle))
+        kind = EventKind.PASSWORD_RESET if is_reset else EventKind.PASSWORD_CHANGED
+        await self._audit.append(tx, now, Event(kind=kind, subject_id=account.id, actor_id=account.id))
+        notice = PasswordChanged(handle=account.handle, at=now, how="reset" if is_reset else "change")
+        await self._mail.add_mail(
+            tx, now, notice, recipient=account.address, language=account.language, account_id=account.id
+        )
+        return epoch

@@ -1,0 +1,278 @@
+"""The pages of signing in and out: each step of the decision as HTML.
+
+``POST /signin`` begins an attempt; ``/signin/<id>`` shows its present step and takes the answer to it. The forms carry
+the step's version, so tabs, the back button and double clicks change nothing they should not.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import assert_never
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from portico.factors.contract import PasswordAnswer
+from portico.factors.password import PasswordFactor
+from portico.factors.password_rules import criteria
+from portico.kernel.clock import Clock
+from portico.kernel.errors import BadInput, NotFound, Throttled
+from portico.kernel.messages import Message, message
+from portico.kernel.normalise import IDENTIFIER_MAX, one_line
+from portico.sessions.door import SessionGate
+from portico.sessions.model import SignedIn
+from portico.signin.answers import Answer, NewPasswordAnswer
+from portico.signin.attempt import ClientKind
+from portico.signin.door import Visitors
+from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
+from portico.signin.service import SignIn
+from portico.signin.situation import Beginning, Situation
+from portico.signin.steps import ChangePassword, Finished, Identify, Prove, Refused, RefusedReason
+from portico.web.body import Form
+from portico.web.errors import with_retry_after
+from portico.web.pages import Pages, shown_failure
+from portico.web.return_to import own_path
+from portico.web.routing import Access, Endpoint
+from portico.web.templates import Failure, ShownPerson
+
+HOME = "/account"
+
+
+class IdentifyForm(Form, frozen=True, kw_only=True):
+    """The identifier, and the sealed value the form was shown with."""
+
+    form: str = ""
+    identifier: str = ""
+
+
+class StepForm(Form, frozen=True, kw_only=True):
+    """The answer to a step. Which fields are filled depends on the step."""
+
+    step: str = ""
+    version: int = 0
+    username: str = ""
+    password: str = ""
+    stay_signed_in: str = ""
+    new_password: str = ""
+    repeat_password: str = ""
+
+
+class SignInPages:
+    """Signing in and out, in a browser."""
+
+    def __init__(
+        self,
+        *,
+        pages: Pages,
+        visitors: Visitors,
+        gate: SessionGate,
+        sign_in: SignIn,
+        clock: Clock,
+        password: PasswordFactor,
+    ) -> None:
+        self._pages = pages
+        self._visitors = visitors
+        self._gate = gate
+        self._sign_in = sign_in
+        self._clock = clock
+        self._password = password
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The rows of these doors."""
+        return (
+            Endpoint("GET", "/", self.show_root, Access.ANYONE),
+            Endpoint("GET", "/signin", self.show_identify, Access.ANYONE),
+            Endpoint("POST", "/signin", self.begin, Access.ANYONE),
+            Endpoint("GET", "/signin/{attempt_id}", self.show_step, Access.ATTEMPT_HOLDER),
+            Endpoint("POST", "/signin/{attempt_id}", self.answer, Access.ATTEMPT_HOLDER),
+            Endpoint("POST", "/signout", self.sign_out, Access.ANYONE),
+            Endpoint("GET", "/signed-out", self.show_signed_out, Access.ANYONE),
+        )
+
+    async def show_root(self, request: Request) -> Response:
+        """Lead to My Account, which leads to the sign-in where there is no session."""
+        return self._pages.go(request, HOME)
+
+    async def show_identify(self, request: Request) -> Response:
+        """The first page; whoever is signed in is told so, and may sign out to use another account."""
+        signed_in = await self._gate.find_signed_in(request)
+        earlier = await self._visitors.find_attempt(request)
+        return_to = earlier.return_to if earlier else own_path(request.query_params.get("return_to", ""))
+        if signed_in is not None:
+            return self._already(request, signed_in, return_to)
+        return self._identify(request, return_to, earlier.identifier if earlier else "")
+
+    async def begin(self, request: Request) -> Response:
+        """Begin an attempt and lead to its first step."""
+        form = await self._pages.read(request, IdentifyForm)
+        sealed = decode_form(self._pages.unseal_form(request, form.form, PURPOSE), self._clock.now())
+        identifier = one_line(form.identifier)
+        return_to = sealed.return_to if sealed else ""
+        failure = _identifier_failure(identifier)
+        if failure is not None:
+            response = self._pages.go(request, _signin_path(return_to))
+            values = {"identifier": identifier[:IDENTIFIER_MAX]}
+            return self._pages.leave_notice(
+                request, response, "/signin", failure=failure, field="identifier", values=values
+            )
+        beginning = Beginning(
+            client_kind=ClientKind.BROWSER,
+            identifier=identifier,
+            return_to=return_to,
+            spends=spent_hash(form.form) if sealed else None,
+            spent_until=sealed.expires_at if sealed else None,
+        )
+        situation = await self._sign_in.begin(beginning, await self._visitors.browser(request))
+        return self._pages.go(request, f"/signin/{situation.attempt.id}")
+
+    async def show_step(self, request: Request) -> Response:
+        """The present step of an attempt."""
+        visitor = await self._visitors.browser(request)
+        try:
+            situation = await self._sign_in.look(request.path_params["attempt_id"], visitor)
+        except NotFound:
+            return await self._forgotten(request)
+        return await self._render(request, situation)
+
+    async def answer(self, request: Request) -> Response:
+        """Take an answer; lead to the next step, or to where the person wanted to go."""
+        form = await self._pages.read(request, StepForm)
+        visitor = await self._visitors.browser(request)
+        attempt_id = request.path_params["attempt_id"]
+        try:
+            situation = await self._sign_in.answer(attempt_id, form.version, _read_answer(form), visitor)
+        except NotFound:
+            return await self._forgotten(request)
+        if situation.opened is not None and situation.opened.browser is not None:
+            response = self._pages.go(request, situation.attempt.return_to or HOME)
+            self._gate.keep(response, situation.opened.browser)
+            return response
+        if isinstance(situation.step, Refused) and situation.step.reason is RefusedReason.TOO_MANY_TRIES:
+            return await self._render(request, situation)
+        return self._pages.go(request, f"/signin/{attempt_id}")
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session on the server and in the browser. Without a session there is nothing to forge."""
+        signed_in = await self._gate.find_signed_in(request)
+        if signed_in is not None:
+            await self._pages.read(request, Form, bound_to=signed_in.session.id)
+            await self._sign_in.sign_out(signed_in)
+        response = self._pages.go(request, "/signed-out")
+        self._gate.forget(response)
+        response.headers["clear-site-data"] = '"storage"'
+        return response
+
+    async def show_signed_out(self, request: Request) -> Response:
+        """The page after signing out."""
+        return self._pages.show(request, "signin/signed_out.html")
+
+    async def _render(self, request: Request, situation: Situation) -> Response:
+        """A step as a page."""
+        attempt, step = situation.attempt, situation.step
+        match step:
+            case Identify():
+                return self._identify(request, attempt.return_to, attempt.identifier)
+            case Prove():
+                return self._pages.show(
+                    request,
+                    "signin/prove_password.html",
+                    attempt_id=attempt.id,
+                    version=attempt.version,
+                    identifier=attempt.identifier,
+                    persistent=attempt.persistent,
+                    failure=_attempt_failure(situation),
+                )
+            case ChangePassword():
+                return self._pages.show(
+                    request,
+                    "signin/change_password.html",
+                    attempt_id=attempt.id,
+                    version=attempt.version,
+                    identifier=attempt.identifier,
+                    why=message(f"signin.change_password.why.{step.why.value}"),
+                    criteria=criteria(self._password.policy),
+                    failure=_attempt_failure(situation),
+                )
+            case Refused():
+                return await self._refused(request, step, situation)
+            case Finished():
+                raise NotFound("a finished attempt shows nothing")
+            case _:
+                assert_never(step)
+
+    async def _refused(self, request: Request, step: Refused, situation: Situation) -> Response:
+        """Why an attempt goes no further; an answer after the end meets whoever is signed in."""
+        signed_in = await self._gate.find_signed_in(request)
+        if step.reason is RefusedReason.ATTEMPT_OVER and signed_in is not None:
+            return self._already(request, signed_in, situation.attempt.return_to)
+        code = f"signin.refused.{step.reason.value}"
+        params: dict[str, str | int] = {"organization": step.organization or ""}
+        if step.until is not None:
+            throttled = Throttled(max(step.until - self._clock.now(), timedelta(0)))
+            params["count"] = -(-int(throttled.params["seconds"]) // 60)
+            return with_retry_after(self._show_refusal(request, 429, code, params), throttled)
+        return self._show_refusal(request, 410 if step.reason is RefusedReason.ATTEMPT_OVER else 403, code, params)
+
+    async def _forgotten(self, request: Request) -> Response:
+        """An attempt that is not there: swept since it was over, or never this browser's. A page left open tells so."""
+        signed_in = await self._gate.find_signed_in(request)
+        if signed_in is not None:
+            return self._already(request, signed_in, "")
+        return self._show_refusal(request, 404, f"signin.refused.{RefusedReason.ATTEMPT_OVER.value}", {})
+
+    def _show_refusal(self, request: Request, status: int, code: str, params: Mapping[str, str | int]) -> Response:
+        return self._pages.show(
+            request,
+            "signin/refused.html",
+            status=status,
+            reason=Message(code, params),
+            next=Message(f"{code}.next", params),
+        )
+
+    def _identify(self, request: Request, return_to: str, identifier: str) -> Response:
+        notice = self._pages.find_notice(request)
+        form = SignInForm(return_to=return_to, expires_at=self._clock.now() + FORM_LIFETIME)
+        return self._pages.show(
+            request,
+            "signin/identify.html",
+            form=self._pages.seal_form(request, encode_form(form), PURPOSE),
+            identifier=notice.values.get("identifier", identifier),
+            failure=notice.shown_failure(),
+        )
+
+    def _already(self, request: Request, signed_in: SignedIn, return_to: str) -> Response:
+        person = ShownPerson.named(signed_in.account.name, signed_in.account.handle)
+        return self._pages.show(
+            request,
+            "signin/already.html",
+            bound_to=signed_in.session.id,
+            name=person.name,
+            continue_to=own_path(return_to) or HOME,
+        )
+
+
+def _read_answer(form: StepForm) -> Answer:
+    """The answer a form gives, by the step it was shown for."""
+    match form.step:
+        case "prove_password":
+            return PasswordAnswer(password=form.password, stay_signed_in=bool(form.stay_signed_in))
+        case "change_password":
+            return NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password)
+        case _:
+            raise BadInput("no such step")
+
+
+def _identifier_failure(identifier: str) -> Message | None:
+    """What is wrong with an identifier before anybody looks for its owner."""
+    if not identifier:
+        return message("signin.identifier.missing")
+    return message("signin.identifier.too_long") if len(identifier) > IDENTIFIER_MAX else None
+
+
+def _attempt_failure(situation: Situation) -> Failure | None:
+    failure = situation.attempt.failure
+    return shown_failure(Message(failure.code, failure.params), failure.field) if failure else None
+
+
+def _signin_path(return_to: str) -> str:
+    return f"/signin?{urlencode({'return_to': return_to}, safe='/')}" if return_to else "/signin"

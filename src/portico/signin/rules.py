@@ -1,0 +1,142 @@
+"""The rules of the decision, in the order in which they are asked; their names are the documentation.
+
+A rule looks at the facts and gives a step, or None when it has nothing to ask. Rules read no clock and no database.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from portico.accounts.model import AccountState
+from portico.factors.proof import ProofKind, proven_classes
+from portico.signin.attempt import AttemptState, Mark, Purpose
+from portico.signin.facts import ChangeReason, Demand, Facts
+from portico.signin.steps import (
+    ChangePassword,
+    Identify,
+    Prove,
+    ProveReason,
+    Refused,
+    RefusedReason,
+    Step,
+)
+
+Rule: TypeAlias = Callable[[Facts], Step | None]
+
+
+def attempt_over(facts: Facts) -> Step | None:
+    """The attempt was finished, has expired, or was proven under another security epoch (D22).
+
+    An attempt takes the epoch of its first proof. Before that it holds nothing worth ending, and ending it would
+    tell a stranger that the name they typed belongs to somebody.
+    """
+    attempt, person = facts.attempt, facts.person
+    is_dead = bool(attempt.proofs) and person is not None and attempt.epoch != person.epoch
+    is_over = attempt.state is not AttemptState.OPEN or facts.now >= attempt.expires_at
+    return Refused(reason=RefusedReason.ATTEMPT_OVER) if is_over or is_dead else None
+
+
+def too_many_tries(facts: Facts) -> Step | None:
+    """No try is free (D20)."""
+    if facts.blocked_until is None:
+        return None
+    return Refused(reason=RefusedReason.TOO_MANY_TRIES, until=facts.blocked_until)
+
+
+def nobody_named(facts: Facts) -> Step | None:
+    """Nobody has said who they are, and no proof has."""
+    attempt = facts.attempt
+    names_itself = attempt.purpose is Purpose.RESET_PASSWORD
+    is_named = bool(attempt.identifier) or attempt.account_id is not None or bool(attempt.proofs)
+    return None if is_named or names_itself else Identify()
+
+
+def first_proof_missing(facts: Facts) -> Step | None:
+    """Nothing is proven yet. Asked alike of known and unknown people (D20)."""
+    if facts.attempt.proofs:
+        return None
+    if facts.attempt.purpose is Purpose.RESET_PASSWORD:
+        return Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST)
+    return Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FIRST)
+
+
+def nobody_there(facts: Facts) -> Step | None:
+    """Something is proven but the account is gone: it was deleted in the middle of the attempt."""
+    return Refused(reason=RefusedReason.ATTEMPT_OVER) if facts.person is None else None
+
+
+def second_class_missing(facts: Facts) -> Step | None:
+    """An organization demands more classes of proof than there are. A reset opens nothing and needs none (D7)."""
+    if facts.attempt.purpose is Purpose.RESET_PASSWORD:
+        return None
+    for demand in facts.policy.demands:
+        if not _is_met(demand, facts):
+            kinds = _kinds_towards(demand, facts)
+            if not kinds:
+                return Refused(reason=RefusedReason.NO_USABLE_FACTOR, organization=demand.organization)
+            return Prove(kinds=kinds, why=ProveReason.SECOND, organization=demand.organization)
+    return None
+
+
+def account_closed_or_disabled(facts: Facts) -> Step | None:
+    """Told only after all proofs the account has (D20)."""
+    if facts.person is None or facts.person.state is AccountState.ACTIVE:
+        return None
+    is_closed = facts.person.state is AccountState.CLOSED
+    return Refused(reason=RefusedReason.CLOSED if is_closed else RefusedReason.DISABLED)
+
+
+def proofs_too_old(facts: Facts) -> Step | None:
+    """The asking client wants a proof younger than any there is."""
+    within = facts.attempt.demands.fresh_within
+    if within is None or any(facts.now - proof.at <= within for proof in facts.attempt.proofs):
+        return None
+    if not facts.enrolled:
+        return Refused(reason=RefusedReason.NO_USABLE_FACTOR)
+    return Prove(kinds=facts.enrolled, why=ProveReason.FRESH)
+
+
+def reset_asked(facts: Facts) -> Step | None:
+    """The attempt is a reset and no new password has been chosen yet."""
+    is_reset = facts.attempt.purpose is Purpose.RESET_PASSWORD
+    is_done = Mark.PASSWORD_CHANGED in facts.attempt.marks
+    return ChangePassword(why=ChangeReason.RESET) if is_reset and not is_done else None
+
+
+def password_must_change(facts: Facts) -> Step | None:
+    """The password that was proven may not be kept. Whoever did not use it is not bothered."""
+    is_stepping_up = facts.attempt.purpose is Purpose.STEP_UP  # perhaps to change it
+    if is_stepping_up or facts.person is None or facts.person.must_change_password is None:
+        return None
+    used_it = any(proof.kind is ProofKind.PASSWORD for proof in facts.attempt.proofs)
+    return ChangePassword(why=facts.person.must_change_password) if used_it else None
+
+
+RULES: tuple[Rule, ...] = (
+    attempt_over,
+    too_many_tries,
+    nobody_named,
+    first_proof_missing,
+    nobody_there,
+    second_class_missing,
+    account_closed_or_disabled,
+    proofs_too_old,
+    reset_asked,
+    password_must_change,
+)
+
+
+def _is_met(demand: Demand, facts: Facts) -> bool:
+    """Whether the proofs reach the demand's classes, counting after the first class only kinds it allows."""
+    proofs = facts.attempt.proofs
+    if demand.classes <= 1:
+        return bool(proven_classes(proofs))
+    return any(
+        len(proven_classes((first, *(proof for proof in proofs if proof.kind in demand.kinds)))) >= demand.classes
+        for first in proofs
+    )
+
+
+def _kinds_towards(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
+    """The enrolled kinds the demand allows that have not been given yet."""
+    given = {proof.kind for proof in facts.attempt.proofs}
+    return tuple(kind for kind in facts.enrolled if kind in demand.kinds and kind not in given)

@@ -1,0 +1,31 @@
+"""One sample or more of every step. Template tests, the JSON contract and the docs are all fed from here."""
+
+from datetime import UTC, datetime
+
+from portico.factors.proof import ProofKind
+from portico.signin.facts import ChangeReason
+from portico.signin.steps import (
+    ChangePassword,
+    Finished,
+    Identify,
+    Outcome,
+    Prove,
+    ProveReason,
+    Refused,
+    RefusedReason,
+    Step,
+)
+
+SAMPLE_INSTANT = datetime(2026, 3, 9, 7, 30, tzinfo=UTC)
+
+SAMPLES: tuple[Step, ...] = (
+    Identify(),
+    Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FIRST),
+    Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST),
+    Prove(kinds=(ProofKind.TOTP, ProofKind.EMAIL_CODE), why=ProveReason.SECOND, organization="North Clinic"),
+    Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FRESH),
+    *(ChangePassword(why=reason) for reason in ChangeReason),
+    *(Finished(outcome=outcome) for outcome in Outcome),
+    *(Refused(reason=reason) for reason in RefusedReason if reason is not RefusedReason.TOO_MANY_TRIES),
+    Refused(reason=RefusedReason.TOO_MANY_TRIES, until=SAMPLE_INSTANT),
+)

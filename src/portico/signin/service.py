@@ -1,0 +1,311 @@
+"""Signing in: every door makes one call here, and the same moves follow each time.
+
+Load the attempt; does the answer fit the present step; take a try; hand the answer to its factor; record proof or
+failure; gather facts; decide; if finished, spend the attempt and carry out its outcome in the same transaction.
+Hashing happens between two transactions; the second re-reads what the first one saw and goes on only if it stands.
+"""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import msgspec
+
+from portico.accounts.service import Accounts
+from portico.audit.model import Event, EventKind
+from portico.audit.service import Audit
+from portico.database.engine import Database, Reader, Transaction
+from portico.factors.contract import Factor, Judgement, PasswordAnswer
+from portico.factors.proof import Failure, Proof, ProofKind
+from portico.kernel.chance import Chance
+from portico.kernel.clock import Clock
+from portico.kernel.errors import Busy, NotFound
+from portico.kernel.normalise import IDENTIFIER_MAX, one_line
+from portico.kernel.tokens import NOBODY, new_id, token_hash
+from portico.sessions.model import SignedIn
+from portico.sessions.service import Sessions
+from portico.signin import store
+from portico.signin.answers import PROOF_KINDS, Answer, IdentifierAnswer, NewPasswordAnswer, is_fitting
+from portico.signin.attempt import LIFETIME, Attempt, AttemptState, ClientKind, Demands, Purpose
+from portico.signin.decide import next_step
+from portico.signin.gather import Gatherer
+from portico.signin.new_password import PasswordChange
+from portico.signin.outcomes import Outcomes
+from portico.signin.situation import Beginning, Situation, Visitor
+from portico.signin.steps import Finished, Refused, RefusedReason
+from portico.throttle.rates import Taken, TooMany
+from portico.throttle.service import Throttle
+
+STEP_UP_FRESH = timedelta(minutes=5)
+_SWEEP_BATCH = 5_000
+
+
+class SignIn:
+    """The flow around the decision."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        chance: Chance,
+        accounts: Accounts,
+        audit: Audit,
+        sessions: Sessions,
+        throttle: Throttle,
+        factors: dict[ProofKind, Factor],
+        gatherer: Gatherer,
+        outcomes: Outcomes,
+        password_change: PasswordChange,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._chance = chance
+        self._accounts = accounts
+        self._audit = audit
+        self._sessions = sessions
+        self._throttle = throttle
+        self._factors = factors
+        self._gatherer = gatherer
+        self._outcomes = outcomes
+        self._password_change = password_change
+
+    async def begin(self, beginning: Beginning, visitor: Visitor) -> Situation:
+        """Start an attempt. A form that was sent twice leads to the attempt it started the first time."""
+        now = self._clock.now()
+        attempt = self.new_attempt(beginning, visitor, now)
+        account = await self._accounts.find_by_identifier(self._database, attempt.identifier)
+        attempt = msgspec.structs.replace(attempt, account_id=account.id if account else None)
+
+        async def body(tx: Transaction) -> Attempt:
+            if beginning.spends and not await store.spend(
+                tx, beginning.spends, attempt.id, beginning.spent_until or attempt.expires_at
+            ):
+                earlier = await store.find_attempt(tx, await store.find_spent(tx, beginning.spends) or NOBODY)
+                if earlier is not None and _is_same_try(earlier, attempt):
+                    return earlier
+            await store.add_attempt(tx, attempt)
+            return attempt
+
+        return await self._situation(self._database, await self._database.transact(body), now)
+
+    async def look(self, attempt_id: str, visitor: Visitor) -> Situation:
+        """Where an attempt stands. Changes nothing."""
+        attempt = await self._get_attempt(self._database, attempt_id, visitor)
+        return await self._situation(self._database, attempt, self._clock.now())
+
+    async def answer(self, attempt_id: str, version: int, answer: Answer, visitor: Visitor) -> Situation:
+        """Give an answer to the step that was shown at ``version``.
+
+        An answer to another version, or to another step than the present one, changes nothing and costs no try.
+        """
+        attempt = await self._get_attempt(self._database, attempt_id, visitor)
+        situation = await self._situation(self._database, attempt, self._clock.now())
+        if version != attempt.version or not is_fitting(answer, situation.step):
+            return situation
+        match answer:
+            case IdentifierAnswer():
+                return await self._name(attempt, answer)
+            case PasswordAnswer():
+                attempt = msgspec.structs.replace(attempt, persistent=answer.stay_signed_in)
+                return await self._prove(attempt, answer, visitor)
+            case NewPasswordAnswer():
+                return await self._choose_password(attempt, answer, visitor)
+            case _:
+                assert_never(answer)
+
+    async def step_up(self, answer: PasswordAnswer, visitor: Visitor) -> Situation:
+        """Prove the session's owner anew, in one go: an attempt of its own purpose, begun and answered."""
+        signed_in = visitor.signed_in
+        if signed_in is None:
+            raise NotFound("no session to step up")
+        beginning = Beginning(
+            purpose=Purpose.STEP_UP,
+            client_kind=ClientKind(signed_in.session.kind.value),
+            identifier=signed_in.account.address,
+            demands=Demands(fresh_within=STEP_UP_FRESH),
+            session_id=signed_in.session.id,
+        )
+        holder = msgspec.structs.replace(visitor, holder_hash=token_hash(signed_in.session.id))
+        situation = await self.begin(beginning, holder)
+        return await self.answer(situation.attempt.id, situation.attempt.version, answer, holder)
+
+    async def sign_out(self, signed_in: SignedIn) -> None:
+        """End a session at its owner's wish."""
+        now, session = self._clock.now(), signed_in.session
+        await self._database.transact(lambda tx: self._sessions.end_session(tx, now, session.account_id, session.id))
+
+    async def sweep(self, tx: Transaction, now: datetime) -> int:
+        """Delete attempts and burnt values whose time is over."""
+        return await store.sweep(tx, now, _SWEEP_BATCH)
+
+    def new_attempt(self, beginning: Beginning, visitor: Visitor, now: datetime) -> Attempt:
+        """An attempt as it begins, not stored yet."""
+        return Attempt(
+            id=new_id(self._chance, now),
+            purpose=beginning.purpose,
+            client_kind=beginning.client_kind,
+            holder_hash=visitor.holder_hash,
+            device_hash=visitor.device_hash,
+            identifier=one_line(beginning.identifier)[:IDENTIFIER_MAX],
+            demands=beginning.demands,
+            return_to=beginning.return_to,
+            session_id=beginning.session_id,
+            language=visitor.language,
+            created_at=now,
+            expires_at=now + LIFETIME,
+        )
+
+    async def conclude(self, tx: Transaction, attempt: Attempt, visitor: Visitor, now: datetime) -> Situation:
+        """Decide; if nothing is missing, spend the attempt and carry out its outcome. The last move of each answer."""
+        facts = await self._gatherer.gather(tx, attempt, now)
+        step = next_step(facts)
+        opened = None
+        if isinstance(step, Finished):
+            opened = await self._outcomes.carry_out(tx, step.outcome, facts, visitor, now)
+            session_id = opened.session.id if opened else attempt.session_id
+            attempt = msgspec.structs.replace(attempt, state=AttemptState.FINISHED, session_id=session_id)
+        elif isinstance(step, Refused):
+            details = {"purpose": attempt.purpose.value, "reason": step.reason.value}
+            event = Event(kind=EventKind.SIGN_IN_REFUSED, subject_id=attempt.account_id, details=details)
+            await self._audit.append(tx, now, event)
+        await store.save_attempt(tx, attempt)
+        return Situation(attempt=_answered(attempt), step=step, opened=opened)
+
+    async def _name(self, attempt: Attempt, answer: IdentifierAnswer) -> Situation:
+        """Record who the attempt is for. Known and unknown cost the same."""
+        now = self._clock.now()
+        identifier = one_line(answer.identifier)[:IDENTIFIER_MAX]
+        account = await self._accounts.find_by_identifier(self._database, identifier)
+        named = msgspec.structs.replace(
+            attempt, identifier=identifier, account_id=account.id if account else None, failure=None
+        )
+
+        async def body(tx: Transaction) -> Situation:
+            if not await store.claim_answer(tx, attempt):
+                return await self._present(tx, attempt, now)
+            await store.save_attempt(tx, named)
+            return await self._situation(tx, _answered(named), now)
+
+        return await self._database.transact(body)
+
+    async def _prove(self, attempt: Attempt, answer: PasswordAnswer, visitor: Visitor) -> Situation:
+        """Take a try, let the factor judge, record what it found."""
+        taken = await self._take_try(attempt, visitor)
+        if isinstance(taken, TooMany):
+            facts = await self._gatherer.gather(self._database, attempt, self._clock.now(), blocked_until=taken.until)
+            return Situation(attempt=attempt, step=next_step(facts))
+        factor = self._factors[PROOF_KINDS[type(answer)]]
+        try:
+            judgement = await factor.judge(self._database, attempt.account_id, answer, self._clock.now)
+        except Busy:
+            await self._database.transact(lambda tx: self._throttle.untake(tx, taken))
+            raise
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> Situation:
+            if not await store.claim_answer(tx, attempt):
+                return await self._present(tx, attempt, now)
+            proof = judgement.proof
+            if proof is None or not await factor.settle(tx, judgement, now):
+                return await self._record_failure(tx, attempt, judgement, now)
+            await self._throttle.give_back(tx, now, taken)
+            proven = with_proof(attempt, proof, judgement)
+            return await self.conclude(tx, proven, visitor, now)
+
+        return await self._database.transact(body)
+
+    async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
+        """Check a new password, hash it outside the transaction, store it inside and decide again."""
+        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer)
+        new = None if failure else await self._password_change.prepare(answer)
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> Situation:
+            if not await store.claim_answer(tx, attempt):
+                return await self._present(tx, attempt, now)
+            if new is None:
+                failed = msgspec.structs.replace(attempt, failure=failure)
+                await store.save_attempt(tx, failed)
+                return await self._situation(tx, _answered(failed), now)
+            if not is_fitting(answer, (await self._situation(tx, attempt, now)).step):
+                return await self.conclude(tx, attempt, visitor, now)
+            return await self.conclude(tx, await self._password_change.apply(tx, now, attempt, new), visitor, now)
+
+        return await self._database.transact(body)
+
+    async def _take_try(self, attempt: Attempt, visitor: Visitor) -> Taken | TooMany:
+        """Claim a try before anything is hashed; committed on its own, whatever becomes of the answer."""
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> Taken | TooMany:
+            known = await self._find_known_device(tx, attempt, visitor)
+            taken = await self._throttle.take_sign_in(
+                tx, now, identifier=attempt.identifier, network=visitor.network, known_device=known
+            )
+            if isinstance(taken, TooMany):
+                event = Event(kind=EventKind.SIGN_IN_THROTTLED, subject_id=attempt.account_id)
+                await self._audit.append(tx, now, event)
+            return taken
+
+        return await self._database.transact(body)
+
+    async def _find_known_device(self, tx: Transaction, attempt: Attempt, visitor: Visitor) -> str | None:
+        """What tries are counted under on a device the account knows: the one the attempt was begun on.
+
+        Whoever is signed in stands on theirs. The count begins anew with each security epoch, so that a device that was
+        switched off by too many failures works again once its owner has proven something else.
+        """
+        signed_in = visitor.signed_in
+        if signed_in is not None and signed_in.account.id == attempt.account_id:
+            device_id: str | None = signed_in.session.device_id
+        else:
+            device_id = await self._sessions.find_known_device(tx, attempt.device_hash, attempt.account_id)
+        account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
+        return f"{account.id} {account.epoch} {device_id}" if account and device_id else None
+
+    async def _record_failure(
+        self, tx: Transaction, attempt: Attempt, judgement: Judgement, now: datetime
+    ) -> Situation:
+        """Keep why the answer was not good."""
+        failure = judgement.failure or Failure(code="signin.changed_meanwhile", field="password")
+        failed = msgspec.structs.replace(attempt, failure=failure)
+        details = {"purpose": attempt.purpose.value, "reason": failure.code}
+        event = Event(kind=EventKind.SIGN_IN_FAILED, subject_id=attempt.account_id, details=details)
+        await self._audit.append(tx, now, event)
+        await store.save_attempt(tx, failed)
+        return await self._situation(tx, _answered(failed), now)
+
+    async def _get_attempt(self, reader: Reader, attempt_id: str, visitor: Visitor) -> Attempt:
+        """The attempt, if it is this visitor's; another's is as good as none."""
+        attempt = await store.find_attempt(reader, attempt_id)
+        if attempt is None or attempt.holder_hash != visitor.holder_hash:
+            raise NotFound("no such attempt")
+        return attempt
+
+    async def _present(self, tx: Transaction, attempt: Attempt, now: datetime) -> Situation:
+        """Where an attempt stands after somebody else's answer."""
+        return await self._situation(tx, await store.find_attempt(tx, attempt.id) or attempt, now)
+
+    async def _situation(self, reader: Reader, attempt: Attempt, now: datetime) -> Situation:
+        """Decide without changing anything."""
+        if attempt.state is AttemptState.FINISHED:
+            return Situation(attempt=attempt, step=Refused(reason=RefusedReason.ATTEMPT_OVER))
+        return Situation(attempt=attempt, step=next_step(await self._gatherer.gather(reader, attempt, now)))
+
+
+def with_proof(attempt: Attempt, proof: Proof, judgement: Judgement) -> Attempt:
+    """The attempt with one more proof, and the epoch of its first one."""
+    proven = attempt.with_proof(proof)
+    if attempt.proofs:
+        return proven
+    return msgspec.structs.replace(proven, account_id=judgement.account_id, epoch=judgement.epoch)
+
+
+def _is_same_try(earlier: Attempt, attempt: Attempt) -> bool:
+    """Whether a form sent again means the attempt it started before, and not another name typed into it."""
+    return earlier.holder_hash == attempt.holder_hash and earlier.identifier == attempt.identifier
+
+
+def _answered(attempt: Attempt) -> Attempt:
+    """The attempt as it stands in the database once :func:`store.claim_answer` has raised its version."""
+    return msgspec.structs.replace(attempt, version=attempt.version + 1)

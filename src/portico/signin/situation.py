@@ -1,0 +1,42 @@
+"""What goes into the flow and what comes out of it: who is at the door, what they begin, where an attempt stands."""
+
+from datetime import datetime
+
+import msgspec
+
+from portico.sessions.model import Opened, SignedIn
+from portico.signin.attempt import Attempt, ClientKind, Demands, Purpose
+from portico.signin.steps import Step
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a request comes from. ``holder_hash`` stands for the browser's cookie or the native client's ticket."""
+
+    holder_hash: bytes
+    device_hash: bytes | None
+    network: str
+    user_agent: str
+    language: str
+    signed_in: SignedIn | None = None
+
+
+class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt starts from. ``spends`` is the hash of the sealed form it came with, burnt with it."""
+
+    purpose: Purpose = Purpose.SIGN_IN
+    client_kind: ClientKind
+    identifier: str = ""
+    return_to: str = ""
+    demands: Demands = Demands()
+    session_id: str | None = None
+    spends: bytes | None = None
+    spent_until: datetime | None = None
+    """Until when the form could be sent again; what is burnt is remembered as long."""
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an attempt stands. ``opened`` is set once, on the answer that finished it."""
+
+    attempt: Attempt
+    step: Step
+    opened: Opened | None = None

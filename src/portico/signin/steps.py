@@ -1,0 +1,76 @@
+"""The closed set of steps. Pages, JSON API and desktop render these and nothing else.
+
+Each is frozen and carries only what a renderer may show before the person is fully proven.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from portico.factors.proof import ProofKind
+from portico.signin.facts import ChangeReason
+
+
+class ProveReason(StrEnum):
+    """Why a proof is asked for."""
+
+    FIRST = "first"
+    SECOND = "second"
+    FRESH = "fresh"
+
+
+class RefusedReason(StrEnum):
+    """Why an attempt goes no further."""
+
+    ATTEMPT_OVER = "attempt_over"
+    TOO_MANY_TRIES = "too_many_tries"
+    DISABLED = "disabled"
+    CLOSED = "closed"
+    NO_USABLE_FACTOR = "no_usable_factor"
+    INTERACTION_REQUIRED = "interaction_required"
+
+
+class Outcome(StrEnum):
+    """What a finished attempt brings about."""
+
+    OPEN_SESSION = "open_session"
+    ADD_PROOFS = "add_proofs"
+    STAMP_POLICY = "stamp_policy"
+    NOTHING = "nothing"
+
+
+class Identify(msgspec.Struct, frozen=True, tag_field="step", tag="identify"):
+    """Say who you are."""
+
+
+class Prove(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="prove"):
+    """Give one of these proofs; the first is the default. ``organization`` asks for it, if one does."""
+
+    kinds: tuple[ProofKind, ...]
+    why: ProveReason
+    organization: str | None = None
+
+
+class ChangePassword(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="change_password"):
+    """Choose a new password."""
+
+    why: ChangeReason
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="finished"):
+    """Nothing is missing."""
+
+    outcome: Outcome
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="refused"):
+    """It goes no further, at least not before ``until``. ``organization`` is whose demand cannot be met."""
+
+    reason: RefusedReason
+    until: datetime | None = None
+    organization: str | None = None
+
+
+Step: TypeAlias = Identify | Prove | ChangePassword | Finished | Refused

@@ -1,0 +1,1 @@
+"""Throttle: how often something may be tried, counted before it is judged."""

@@ -1,0 +1,186 @@
+"""The properties of the decision: they hold for any facts, however unlikely."""
+
+import msgspec
+import pytest
+from hypothesis import assume, find, given
+from hypothesis import strategies as st
+
+from portico.factors.proof import Proof, ProofClass, ProofKind, proven_classes
+from portico.signin.attempt import AttemptState, Demands, Mark, Purpose
+from portico.signin.decide import OUTCOMES, next_step
+from portico.signin.facts import Demand, Facts, Policy
+from portico.signin.rules import RULES
+from portico.signin.samples import SAMPLES
+from portico.signin.steps import ChangePassword, Finished, Identify, Prove, ProveReason, Refused, RefusedReason, Step
+from tests.support.generated_facts import CLASSES, NOW, demands, facts, live_facts, people, proofs
+
+replace = msgspec.structs.replace
+OPENING = {Purpose.SIGN_IN, Purpose.ACCEPT_INVITATION}
+
+
+def with_attempt(given_facts: Facts, **changes: object) -> Facts:
+    """The same facts with a changed attempt."""
+    return replace(given_facts, attempt=replace(given_facts.attempt, **changes))
+
+
+@pytest.mark.parametrize("kind", [Identify, Prove, ChangePassword, Finished, Refused])
+def test_the_generated_facts_reach_every_step(kind: type) -> None:
+    """Otherwise the properties below would hold for want of cases."""
+    find(live_facts, lambda given_facts: isinstance(next_step(given_facts), kind))
+
+
+@given(facts | live_facts)
+def test_every_facts_value_gives_exactly_one_step(given_facts: Facts) -> None:
+    step = next_step(given_facts)
+    assert isinstance(step, Identify | Prove | ChangePassword | Finished | Refused)
+    assert step == next_step(given_facts)
+
+
+@given(facts | live_facts)
+def test_finished_implies_that_every_demand_is_proven(given_facts: Facts) -> None:
+    step = next_step(given_facts)
+    if not isinstance(step, Finished):
+        return
+    attempt = given_facts.attempt
+    assert attempt.proofs
+    assert attempt.state is AttemptState.OPEN
+    assert given_facts.person is not None
+    assert attempt.epoch == given_facts.person.epoch
+    assert step == Finished(outcome=OUTCOMES[attempt.purpose])
+    if attempt.purpose is Purpose.RESET_PASSWORD:
+        assert Mark.PASSWORD_CHANGED in attempt.marks
+        return
+    for demand in given_facts.policy.demands:
+        assert _best_count(attempt.proofs, demand) >= demand.classes
+
+
+def _best_count(given_proofs: tuple[Proof, ...], demand: Demand) -> int:
+    """The classes a demand may count, found the slow way: any one proof, plus those of kinds it allows."""
+    return max(
+        (
+            len(proven_classes([first, *(proof for proof in given_proofs if proof.kind in demand.kinds)]))
+            for first in given_proofs
+        ),
+        default=0,
+    )
+
+
+@given(st.lists(proofs(), max_size=5))
+def test_nothing_counts_twice(given_proofs: list[Proof]) -> None:
+    """D7: doubling proofs adds nothing, and one mailbox is one proof however often it was used."""
+    classes = proven_classes(given_proofs)
+    assert proven_classes(given_proofs * 2) == classes
+    own = frozenset[ProofClass]().union(*(proof.classes for proof in given_proofs if not proof.through_mailbox))
+    assert len(classes) <= len(own) + 1 or any(len(p.classes) > 1 for p in given_proofs if p.through_mailbox)
+
+
+def test_a_mailed_password_and_a_mailed_code_are_one_class() -> None:
+    """D7: who holds the mailbox holds both."""
+    marked = Proof(kind=ProofKind.PASSWORD, classes=CLASSES[ProofKind.PASSWORD], at=NOW, through_mailbox=True)
+    code = Proof(kind=ProofKind.EMAIL_CODE, classes=CLASSES[ProofKind.EMAIL_CODE], at=NOW, through_mailbox=True)
+    totp = Proof(kind=ProofKind.TOTP, classes=CLASSES[ProofKind.TOTP], at=NOW)
+    unmarked = replace(marked, through_mailbox=False)
+    assert len(proven_classes([marked, code])) == 1
+    assert len(proven_classes([marked, totp])) == 2
+    assert len(proven_classes([unmarked, code])) == 2
+
+
+@given(facts | live_facts, st.none() | people, st.lists(st.sampled_from(ProofKind), unique=True).map(tuple))
+def test_unknown_and_known_look_alike_until_a_first_proof(
+    given_facts: Facts, other: object, enrolled: tuple[ProofKind, ...]
+) -> None:
+    """D20: before a proof nothing about the person, nor that there is one, changes the step."""
+    before = with_attempt(given_facts, proofs=())
+    swapped = replace(before, person=other, enrolled=enrolled)
+    assert next_step(before) == next_step(swapped)
+
+
+@given(facts | live_facts)
+def test_a_new_password_is_never_asked_before_the_proofs(given_facts: Facts) -> None:
+    step = next_step(given_facts)
+    if not isinstance(step, ChangePassword):
+        return
+    attempt = given_facts.attempt
+    assert attempt.proofs
+    if attempt.purpose is not Purpose.RESET_PASSWORD:
+        assert all(_best_count(attempt.proofs, demand) >= demand.classes for demand in given_facts.policy.demands)
+
+
+@given(facts)
+def test_a_reset_asks_for_the_mailed_link_first(given_facts: Facts) -> None:
+    """D7: without the link there is nothing else a reset could be shown."""
+    fresh = with_attempt(
+        given_facts, purpose=Purpose.RESET_PASSWORD, proofs=(), demands=Demands(), state=AttemptState.OPEN
+    )
+    step = next_step(fresh)
+    assert isinstance(step, Refused) or step == Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST)
+
+
+@given(facts | live_facts)
+def test_a_good_proof_never_moves_the_flow_back(given_facts: Facts) -> None:
+    """Answering the step with a fresh proof leads to the same place in the order of rules, or further."""
+    step = next_step(given_facts)
+    if not isinstance(step, Prove) or given_facts.person is None:
+        return
+    for kind in step.kinds:
+        proof = Proof(kind=kind, classes=CLASSES[kind], at=NOW)
+        person = given_facts.person
+        assert person is not None
+        proven = with_attempt(
+            given_facts, proofs=(*given_facts.attempt.proofs, proof), epoch=person.epoch, account_id="account"
+        )
+        assert _place(next_step(proven), proven) >= _place(step, given_facts)
+
+
+def _place(step: Step, given_facts: Facts) -> int:
+    """How far down the rules a step stands."""
+    for place, rule in enumerate(RULES):
+        if rule(given_facts) == step:
+            return place
+    return len(RULES)
+
+
+@given(facts | live_facts, demands)
+def test_tightening_policy_never_turns_a_demand_into_finished(given_facts: Facts, demand: Demand) -> None:
+    step = next_step(given_facts)
+    tighter = replace(given_facts, policy=Policy(demands=(*given_facts.policy.demands, demand)))
+    if not isinstance(step, Finished):
+        assert not isinstance(next_step(tighter), Finished)
+
+
+@given(facts)
+def test_without_interaction_the_result_is_finished_or_refused(given_facts: Facts) -> None:
+    quiet = with_attempt(given_facts, demands=replace(given_facts.attempt.demands, interaction=False))
+    assert isinstance(next_step(quiet), Finished | Refused)
+    loud = with_attempt(given_facts, demands=replace(given_facts.attempt.demands, interaction=True))
+    assert isinstance(next_step(quiet), Finished) == isinstance(next_step(loud), Finished)
+
+
+@given(facts)
+def test_an_attempt_of_another_epoch_is_over(given_facts: Facts) -> None:
+    """D22: what was proven before everything ended proves nothing now."""
+    assume(given_facts.attempt.proofs and given_facts.person is not None)
+    assert given_facts.person is not None
+    stale = with_attempt(given_facts, epoch=given_facts.person.epoch + 1)
+    assert next_step(stale) == Refused(reason=RefusedReason.ATTEMPT_OVER)
+
+
+@given(facts)
+def test_a_blocked_attempt_shows_until_when(given_facts: Facts) -> None:
+    """D20: whoever is blocked is shown nothing else, known or not."""
+    assume(given_facts.blocked_until is not None)
+    step = next_step(with_attempt(given_facts, proofs=(), state=AttemptState.OPEN))
+    assert isinstance(step, Refused)
+    assert step.reason in {RefusedReason.TOO_MANY_TRIES, RefusedReason.ATTEMPT_OVER}
+
+
+def test_there_is_a_sample_of_every_step_and_reason() -> None:
+    assert {type(sample) for sample in SAMPLES} == {Identify, Prove, ChangePassword, Finished, Refused}
+    assert {sample.reason for sample in SAMPLES if isinstance(sample, Refused)} == set(RefusedReason)
+
+
+def test_samples_survive_the_wire() -> None:
+    """The JSON contract: a step is a union tagged on ``step``."""
+    for sample in SAMPLES:
+        wire = msgspec.json.encode(sample)
+        assert msgspec.json.decode(wire, type=Step) == sample

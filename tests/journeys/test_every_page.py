@@ -1,0 +1,128 @@
+"""Every page, looked at closely: by axe in light and dark, with a ruler from phone to desktop, in every language."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page
+
+from portico.accounts.model import AccountState
+from portico.kernel.messages import PSEUDO
+from portico.signin.facts import ChangeReason
+from tests.support.chromium import DESKTOP, PHONE, ZOOMED, Size, layout_shift
+from tests.support.storytellers import browser_teller
+from tests.support.tour import WALKS, Guests, Walk
+from tests.support.town import Town
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LANGUAGES = ("en", "de", PSEUDO)
+NARROW = Size(320, 640)
+"""What is left of a desktop's window at 400 % (WCAG 2.2, 1.4.10)."""
+SHIFT_MAX = 0.02
+
+# Whatever is seen and reaches out of the window, but for what lies in a box that scrolls by itself.
+_OUTSIDE = """
+() => [...document.querySelectorAll("body *")].filter((element) => {
+  if (element.closest(".scroll, .unseen, .skip, iframe") || !element.checkVisibility()) return false;
+  const box = element.getBoundingClientRect();
+  return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5);
+}).map((element) => element.outerHTML.slice(0, 160))
+"""
+# Text that its own box cuts off.
+_CUT = """
+() => [...document.querySelectorAll("h1, h2, button, .button, label, .tabs a, .version, .foot a")].filter((element) =>
+  element.checkVisibility() && !element.closest(".unseen, .skip") && element.scrollWidth > element.clientWidth + 1
+  && getComputedStyle(element).display !== "inline"
+).map((element) => element.outerHTML.slice(0, 160))
+"""
+
+every_walk = pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.__name__)
+
+
+@pytest.fixture
+def axe() -> Axe:
+    """The checker of accessibility; it comes with its package and loads nothing."""
+    return Axe()
+
+
+@every_walk
+async def test_axe_finds_nothing_serious_on_any_page(  # S43
+    browser: Browser, town: Town, axe: Axe, walk: Walk
+) -> None:
+    findings: list[str] = []
+    async with browser_teller(browser, town.base) as teller:
+        async for stop in walk(teller, await move_in(town)):
+            for size in (DESKTOP, PHONE):
+                await teller.page.set_viewport_size({"width": size.width, "height": size.height})
+                for scheme in ("light", "dark"):
+                    await teller.page.emulate_media(color_scheme=scheme)
+                    where = f"{stop} ({scheme}, {size.width} wide)"
+                    findings += [f"{where}: {finding}" for finding in await _serious(axe, teller.page)]
+            await teller.page.set_viewport_size({"width": DESKTOP.width, "height": DESKTOP.height})
+    assert not findings, "\n".join(findings)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@every_walk
+async def test_every_page_fits_every_window_and_lies_still(  # S43
+    browser: Browser, town: Town, walk: Walk, language: str
+) -> None:
+    """From 400 % zoom over a phone to the desktop, nothing is cut off and nothing moves while a page loads."""
+    findings: list[str] = []
+    async with browser_teller(browser, town.base) as teller:
+        await teller.page.goto(f"/signin?language={language}")
+        teller.language = language
+        async for stop in walk(teller, await move_in(town, language)):
+            moved, what = await layout_shift(teller.page)
+            if moved >= SHIFT_MAX:
+                findings.append(f"{stop}: moves by {moved:.3f}: {what}")
+            for size in (NARROW, PHONE, ZOOMED, DESKTOP):
+                await teller.page.set_viewport_size({"width": size.width, "height": size.height})
+                findings += [f"{stop}, {size.width} wide: {outside}" for outside in await _outside(teller.page)]
+    assert not findings, "\n".join(findings)
+
+
+@every_walk
+async def test_every_page_is_whole_without_script(browser: Browser, town: Town, walk: Walk) -> None:  # S43, S82, D3
+    """Each has a title, one heading, a way to help; no button needs script, and none that does is seen."""
+    async with browser_teller(browser, town.base, has_script=False) as teller:
+        async for stop in walk(teller, await move_in(town)):
+            page = teller.page
+            assert (await page.title()).endswith(" | Portico"), stop
+            assert await page.locator("h1").count() == 1, stop
+            assert await page.locator("main").count() == 1, stop
+            assert await page.locator("footer").get_by_role("link", name="Help", exact=True).count() == 1, stop
+            assert await page.locator("button[type=button]:visible").count() == 0, stop
+            assert await page.locator("form button:disabled").count() == 0, stop
+            assert not await _outside(page), stop
+
+
+async def move_in(town: Town, language: str = "en") -> Guests:
+    """The people of one walk."""
+    return Guests(
+        active=await town.move_in("Nora", language=language),
+        must_change=await town.move_in("Priya", must_change=ChangeReason.FORCED),
+        disabled=await town.move_in("Tom", state=AccountState.DISABLED),
+    )
+
+
+async def _serious(axe: Axe, page: Page) -> list[str]:
+    """What axe calls serious or critical, with the elements it names."""
+    violations = (await axe.run(page)).response["violations"]
+    return list(_told(violations))
+
+
+def _told(violations: "list[dict[str, object]]") -> Iterator[str]:
+    for violation in violations:
+        if violation["impact"] in {"serious", "critical"}:
+            yield f"{violation['id']}: {violation['help']}: {violation['nodes'][:3]}"  # type: ignore[index]
+
+
+async def _outside(page: Page) -> list[str]:
+    """What reaches out of the window or is cut off."""
+    wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    outside: list[str] = await page.evaluate(_OUTSIDE)
+    cut: list[str] = await page.evaluate(_CUT)
+    scrolls = ["the page scrolls sideways"] if wide else []
+    return [*scrolls, *(f"outside: {one}" for one in outside), *(f"cut off: {one}" for one in cut)]

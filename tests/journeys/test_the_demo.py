@@ -1,0 +1,89 @@
+"""What a stranger finds who has typed ``make demo``: people, a mailbox, a clock, and nothing of it elsewhere."""
+
+import httpx
+import pytest
+
+from portico.development.people import PEOPLE
+from tests.journeys.conftest import Browse
+from tests.support.storytellers import words
+from tests.support.town import NEW_PASSWORD, Person, Town
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NORA, JUERGEN, PRIYA, TOM, MIA, OLGA = (
+    Person(one.first_name, one.last_name, one.address, one.handle, one.password) for one in PEOPLE
+)
+
+
+async def test_a_stranger_goes_all_the_way(browse: Browse, town: Town) -> None:  # S14, S22, S32, S37, S38
+    """In, out, password forgotten, reset by the mail in the mailbox, in again. Two strangers, two people."""
+    browser = await browse()
+    someone = NORA if browser.has_script else OLGA
+    await browser.page.goto("/dev")
+    row = browser.page.get_by_role("row", name=someone.name)
+    assert (await row.locator("code").all_inner_texts()) == [someone.address, someone.password]
+    await browser.press(browser.link("development.index.signin"))
+    await browser.field("signin.identify.label").fill(someone.address)
+    await browser.press(browser.button("signin.identify.continue"))
+    await browser.give_password(someone.password)
+    await browser.hears("my_account.greeting", name=someone.first_name)
+    await browser.sign_out()
+    await browser.press(browser.link("signin.signed_out.again"))
+    await browser.ask_for_reset(someone.address)
+    await browser.open_mailed_link(someone)
+    await browser.choose_password(NEW_PASSWORD + "-mine")
+    await browser.press(browser.page.get_by_role("link", name=words("reset.done.login_page")))
+    await browser.sign_in(someone, NEW_PASSWORD + "-mine")
+    await browser.hears("my_account.greeting", name=someone.first_name)
+
+
+async def test_each_of_the_demo_people_is_as_the_page_says(browse: Browse, town: Town) -> None:  # D20
+    for someone, told in {
+        JUERGEN: "my_account.you",
+        PRIYA: "signin.change_password.why.forced",
+        TOM: "signin.refused.disabled",
+        MIA: "signin.password.wrong",
+    }.items():
+        browser = await browse()
+        await browser.sign_in(someone, someone.password or "there-is-None-1")
+        await browser.hears(told)
+
+
+async def test_the_button_in_the_mail_leads_to_the_reset(browse: Browse, town: Town) -> None:  # S26, S27
+    ada, browser = await town.move_in("Ada"), await browse()
+    await browser.ask_for_reset(ada.address)
+    await browser.page.goto(f"/dev/mailbox?to={ada.address}")
+    await browser.press(browser.page.locator(".mails a").first)
+    letter = browser.page.frame_locator("iframe")
+    await letter.get_by_role("link", name=words("mail.reset_link.button"), exact=True).click()
+    await browser.page.wait_for_url("**/account/passwordreset/new")
+    await browser.choose_password(NEW_PASSWORD)
+    await browser.hears("reset.done.heading")
+
+
+async def test_the_clock_only_goes_forward_and_only_for_programs(town: Town) -> None:  # D5
+    async with httpx.AsyncClient(base_url=town.base, timeout=30) as client:
+        for refused in (
+            {"json": {"advance_seconds": -1}},
+            {"json": {"advance_seconds": 10**12}},
+            {"data": {"advance_seconds": "5"}},
+            {"content": b'{"advance_seconds": 5}', "headers": {"content-type": "text/plain"}},
+            {"json": {"advance_seconds": 5}, "headers": {"origin": "https://elsewhere.example"}},
+            {"json": {"advance_seconds": 5}, "headers": {"host": "elsewhere.example"}},
+        ):
+            answer = await client.post("/dev/api/clock", **refused)
+            assert 400 <= answer.status_code < 500, (refused, answer.status_code)
+        before = (await client.post("/dev/api/clock", json={"advance_seconds": 0})).json()["ahead_seconds"]
+        after = (await client.post("/dev/api/clock", json={"advance_seconds": 5})).json()["ahead_seconds"]
+    assert after == before + 5
+
+
+async def test_the_reference_of_the_api_reads_like_one(browse: Browse, town: Town) -> None:  # S43
+    """Types are named as readers know them, and every operation of the list leads to its section."""
+    browser = await browse()
+    await browser.page.goto("/api")
+    types = await browser.page.locator("td:nth-child(2) code").all_inner_texts()
+    assert "string" in types
+    assert not [name for name in types if any(mark in name for mark in ("msgspec", "typing", "<", "("))]
+    for address in await browser.page.locator(".operations a").evaluate_all("(all) => all.map((one) => one.hash)"):
+        assert await browser.page.locator(f"[id='{address.removeprefix('#')}']").count() == 1

@@ -1,0 +1,96 @@
+"""Hypothesis strategies for the decision core: facts as they may come, however unlikely."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from hypothesis import strategies as st
+
+from portico.accounts.model import AccountState
+from portico.factors.proof import Proof, ProofClass, ProofKind
+from portico.signin.attempt import Attempt, AttemptState, ClientKind, Demands, Mark, Purpose
+from portico.signin.facts import ChangeReason, Demand, Facts, Person, Policy
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+CLASSES: dict[ProofKind, frozenset[ProofClass]] = {
+    ProofKind.PASSWORD: frozenset({ProofClass.KNOW}),
+    ProofKind.TOTP: frozenset({ProofClass.HAVE}),
+    ProofKind.PASSKEY: frozenset({ProofClass.HAVE, ProofClass.ARE}),
+    ProofKind.RECOVERY_CODE: frozenset({ProofClass.HAVE}),
+    ProofKind.EMAIL_CODE: frozenset({ProofClass.HAVE}),
+    ProofKind.MAILED_LINK: frozenset({ProofClass.HAVE}),
+    ProofKind.GOOGLE: frozenset({ProofClass.KNOW}),
+    ProofKind.APPLE: frozenset({ProofClass.KNOW}),
+    ProofKind.OIDC: frozenset({ProofClass.KNOW}),
+}
+_MAILED = {ProofKind.EMAIL_CODE, ProofKind.MAILED_LINK}
+
+kinds = st.sampled_from(ProofKind)
+ages = st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(minutes=10), timedelta(days=2)])
+
+
+@st.composite
+def proofs(draw: st.DrawFn, kind: st.SearchStrategy[ProofKind] = kinds) -> Proof:
+    """One proof of any kind and age."""
+    chosen = draw(kind)
+    marked = chosen is ProofKind.PASSWORD and draw(st.booleans())
+    return Proof(kind=chosen, classes=CLASSES[chosen], at=NOW - draw(ages), through_mailbox=marked or chosen in _MAILED)
+
+
+attempts = st.builds(
+    Attempt,
+    id=st.just("attempt"),
+    purpose=st.sampled_from(Purpose),
+    client_kind=st.sampled_from(ClientKind),
+    holder_hash=st.just(b"holder"),
+    created_at=st.just(NOW - timedelta(minutes=5)),
+    expires_at=st.sampled_from([NOW - timedelta(seconds=1), NOW, NOW + timedelta(minutes=25)]),
+    identifier=st.sampled_from(["", "nora@north-clinic.example"]),
+    account_id=st.sampled_from([None, "account"]),
+    epoch=st.sampled_from([None, 1, 2]),
+    proofs=st.lists(proofs(), max_size=4).map(tuple),
+    marks=st.frozensets(st.sampled_from(Mark)),
+    demands=st.builds(
+        Demands,
+        fresh_within=st.sampled_from([None, timedelta(0), timedelta(minutes=5)]),
+        interaction=st.booleans(),
+    ),
+    state=st.sampled_from(AttemptState),
+)
+people = st.builds(
+    Person,
+    state=st.sampled_from(AccountState),
+    epoch=st.sampled_from([1, 2]),
+    must_change_password=st.sampled_from([None, ChangeReason.FORCED]),
+)
+demands = st.builds(
+    Demand,
+    classes=st.sampled_from([1, 2]),
+    kinds=st.frozensets(kinds, min_size=1),
+    organization=st.sampled_from([None, "North Clinic", "South Clinic"]),
+)
+policies = st.builds(Policy, demands=st.lists(demands, min_size=1, max_size=3).map(tuple))
+facts = st.builds(
+    Facts,
+    now=st.just(NOW),
+    attempt=attempts,
+    person=st.none() | people,
+    enrolled=st.lists(kinds, unique=True, max_size=5).map(tuple),
+    policy=policies,
+    blocked_until=st.sampled_from([None, NOW + timedelta(minutes=1)]),
+)
+
+
+def _brought_to_life(given: Facts) -> Facts:
+    """The same facts with an attempt that is open, unblocked and of the person's epoch."""
+    epoch = given.person.epoch if given.person else None
+    attempt = msgspec.structs.replace(
+        given.attempt,
+        state=AttemptState.OPEN,
+        expires_at=NOW + timedelta(minutes=25),
+        epoch=epoch,
+        demands=msgspec.structs.replace(given.attempt.demands, interaction=True),
+    )
+    return msgspec.structs.replace(given, attempt=attempt, blocked_until=None)
+
+
+live_facts = facts.map(_brought_to_life)

@@ -1,0 +1,367 @@
+"""A sample or more of every page, shared by the template tests and by ``tools/preview.py``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import portico
+from portico.factors.password_rules import PasswordPolicy, criteria
+from portico.kernel.brand import Brand
+from portico.kernel.messages import Catalogues, Message, message
+from portico.web.assets import Assets
+from portico.web.language import offered_languages
+from portico.web.templates import Failure, Frame, ShownPerson, Templates
+
+PACKAGE = Path(portico.__file__).parent
+TEMPLATES, STATIC, LOCALE = PACKAGE / "templates", PACKAGE / "static", PACKAGE / "locale"
+
+IDENTIFIER = "nora.north@north-clinic.example"
+ATTEMPT = "0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15"
+AT = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)
+EARLIER = datetime(2026, 2, 27, 8, 40, tzinfo=UTC)
+NORA = ShownPerson.named("Nora North", "nora.north")
+CRITERIA = criteria(PasswordPolicy())
+
+
+@dataclass(frozen=True, slots=True)
+class PageSample:
+    """One page with the values a door would pass."""
+
+    label: str
+    template: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    person: ShownPerson | None = None
+    development: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSession:
+    """A session as its owner's page lists it."""
+
+    id: str
+    device_name: str
+    opened_at: datetime
+    last_seen_at: datetime
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePerson:
+    """Somebody made up, with what it takes to sign in."""
+
+    name: str
+    identifier: str
+    password: str
+    about: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMail:
+    """A mail as the development mailbox shows it."""
+
+    address: str
+    subject: str
+    sender: str
+    recipient: str
+    sent_at: datetime
+    text: str
+    html_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleField:
+    """One field of a request or a response."""
+
+    name: str
+    type: str
+    is_required: bool
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleError:
+    """One way in which an operation can fail."""
+
+    status: int
+    code: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOperation:
+    """One operation of the API."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    callers: str
+    status: int
+    request: tuple[SampleField, ...] = ()
+    response: tuple[SampleField, ...] = ()
+    errors: tuple[SampleError, ...] = ()
+
+
+MAIL = SampleMail(
+    address="/dev/mailbox/1",
+    subject="Reset your Portico password",
+    sender="Portico <no-reply@localhost>",
+    recipient=IDENTIFIER,
+    sent_at=AT,
+    text="Your Portico ID is: nora.north\n\nIf you would like to change your password, you may do so at the following"
+    " page:\nhttp://localhost:8000/account/passwordreset/c2FtcGxlLXRva2VuLW5vdC1hLXJlYWwtb25l\n\nThe link is active for"
+    " 24 hours.\n",
+    html_address="/dev/mailbox/1/html",
+)
+
+OPERATIONS = (
+    SampleOperation(
+        id="begin",
+        method="POST",
+        path="/api/v1/attempts",
+        summary="Begin an attempt to sign in.",
+        callers="anyone",
+        status=201,
+        request=(
+            SampleField(
+                "identifier",
+                "string",
+                is_required=True,
+                summary="A mail address or a Portico ID, at most 320 characters.",
+            ),
+            SampleField(
+                "persistent", "boolean", is_required=False, summary="Whether the session outlives the application."
+            ),
+        ),
+        response=(
+            SampleField(
+                "ticket",
+                "string",
+                is_required=True,
+                summary="The secret that answers must carry. Keep it in memory only.",
+            ),
+            SampleField("step", "Step", is_required=True, summary="What is asked next."),
+        ),
+        errors=(
+            SampleError(400, "bad_input", "The request cannot be understood; nothing was changed."),
+            SampleError(429, "throttled", "Too many tries; nothing was hashed or compared."),
+        ),
+    ),
+    SampleOperation(
+        id="end-session",
+        method="DELETE",
+        path="/api/v1/sessions/{session_id}",
+        summary="End one of your sessions.",
+        callers="whoever is signed in",
+        status=204,
+        errors=(SampleError(404, "not_found", "There is nothing here, or nothing for this caller."),),
+    ),
+)
+
+PEOPLE = (
+    SamplePerson("Nora North", IDENTIFIER, "Correct-Horse-1", message("development.about.plain")),
+    SamplePerson("Peter Pause", "peter@north-clinic.example", "Correct-Horse-2", message("development.about.disabled")),
+    SamplePerson("Mia Miller", "mia.miller", "", message("development.about.no_password")),
+)
+
+SESSIONS = (
+    SampleSession("s1", "Firefox, Linux", EARLIER, AT, is_current=True),
+    SampleSession("s2", "Safari, iPhone", EARLIER, EARLIER, is_current=False),
+    SampleSession("s3", "", EARLIER, EARLIER, is_current=False),
+)
+
+_PROOF: Mapping[str, object] = {
+    "attempt_id": ATTEMPT,
+    "version": 2,
+    "identifier": IDENTIFIER,
+    "persistent": True,
+    "failure": None,
+}
+_NEW_PASSWORD: Mapping[str, object] = {"identifier": IDENTIFIER, "criteria": CRITERIA, "failure": None}
+_UNMET = message("password.unmet", criteria="length digit symbol")
+_TOO_LONG = message("password.unmet", criteria="too_long")
+_DIFFERENT = message("password.repeat_differs")
+_CHANGE = {**_NEW_PASSWORD, "attempt_id": ATTEMPT, "version": 3, "why": message("signin.change_password.why.forced")}
+_OVERVIEW: Mapping[str, object] = {
+    "first_name": "Nora",
+    "last_name": "North",
+    "address": IDENTIFIER,
+    "handle": "nora.north",
+    "sessions": 3,
+    "failure": None,
+    "notice": None,
+}
+
+
+def _failed(field: str, code: str) -> Failure:
+    said = message(code)
+    return Failure(said, {field: said})
+
+
+def _refused(reason: str, **params: str | int) -> Mapping[str, object]:
+    return {
+        "reason": message(f"signin.refused.{reason}", **params),
+        "next": message(f"signin.refused.{reason}.next", **params),
+    }
+
+
+SIGN_IN = (
+    PageSample("identify", "signin/identify.html", {"form": "sealed", "identifier": "", "failure": None}),
+    PageSample(
+        "identify-development",
+        "signin/identify.html",
+        {"form": "sealed", "identifier": "", "failure": None},
+        development=True,
+    ),
+    PageSample(
+        "identify-failed",
+        "signin/identify.html",
+        {"form": "sealed", "identifier": "", "failure": _failed("identifier", "signin.identifier.missing")},
+    ),
+    PageSample("password", "signin/prove_password.html", _PROOF),
+    PageSample(
+        "password-failed",
+        "signin/prove_password.html",
+        {**_PROOF, "persistent": False, "failure": _failed("password", "signin.password.wrong")},
+    ),
+    PageSample("change-password", "signin/change_password.html", _CHANGE),
+    PageSample(
+        "change-password-failed",
+        "signin/change_password.html",
+        {**_CHANGE, "failure": Failure(_TOO_LONG, {"new_password": _TOO_LONG})},
+    ),
+    PageSample("refused-over", "signin/refused.html", _refused("attempt_over")),
+    PageSample("refused-tries", "signin/refused.html", _refused("too_many_tries", count=3)),
+    PageSample("refused-tries-one", "signin/refused.html", _refused("too_many_tries", count=1)),
+    PageSample("refused-disabled", "signin/refused.html", _refused("disabled")),
+    PageSample("refused-closed", "signin/refused.html", {**_refused("closed"), "next": None}),
+    PageSample("already", "signin/already.html", {"name": "Nora North", "continue_to": "/account"}),
+    PageSample("signed-out", "signin/signed_out.html"),
+)
+
+RESET = (
+    PageSample("reset-request", "reset/request.html", {"identifier": "", "failure": None}),
+    PageSample(
+        "reset-request-failed",
+        "reset/request.html",
+        {"identifier": "", "failure": _failed("identifier", "signin.identifier.missing")},
+    ),
+    PageSample("reset-sent", "reset/sent.html", {"identifier": IDENTIFIER}),
+    PageSample("reset-choose", "reset/choose.html", _NEW_PASSWORD),
+    PageSample(
+        "reset-choose-failed",
+        "reset/choose.html",
+        {**_NEW_PASSWORD, "failure": Failure(_UNMET, {"new_password": _UNMET, "repeat_password": _DIFFERENT})},
+    ),
+    PageSample("reset-done", "reset/done.html"),
+    PageSample("link-expired", "reset/link_gone.html", {"why": message("reset.link.expired")}),
+    PageSample("link-used", "reset/link_gone.html", {"why": message("reset.link.used")}),
+    PageSample("link-invalid", "reset/link_gone.html", {"why": message("reset.link.invalid")}),
+)
+
+MY_ACCOUNT = (
+    PageSample("account", "my_account/overview.html", _OVERVIEW, NORA),
+    PageSample(
+        "account-saved",
+        "my_account/overview.html",
+        {**_OVERVIEW, "first_name": "", "last_name": "", "sessions": 1, "notice": message("my_account.name.saved")},
+        NORA,
+    ),
+    PageSample(
+        "account-name",
+        "my_account/name.html",
+        {"first_name": "Nora", "last_name": "North", "version": 1, "failure": None},
+        NORA,
+    ),
+    PageSample(
+        "account-name-failed",
+        "my_account/name.html",
+        {
+            "first_name": "",
+            "last_name": "",
+            "version": 1,
+            "failure": _failed("first_name", "my_account.name.missing"),
+        },
+        NORA,
+    ),
+    PageSample("account-password", "my_account/password.html", _NEW_PASSWORD, NORA),
+    PageSample(
+        "account-password-failed",
+        "my_account/password.html",
+        {**_NEW_PASSWORD, "failure": _failed("current_password", "my_account.password.current_wrong")},
+        NORA,
+    ),
+    PageSample("sessions", "my_account/sessions.html", {"sessions": SESSIONS, "notice": None, "failure": None}, NORA),
+    PageSample(
+        "sessions-one",
+        "my_account/sessions.html",
+        {
+            "sessions": SESSIONS[:1],
+            "notice": message("my_account.sessions.others_ended", count=2),
+            "failure": None,
+        },
+        NORA,
+    ),
+)
+
+OTHERS = (
+    PageSample(
+        "error",
+        "error.html",
+        {
+            "status": 404,
+            "message": message("error.not_found"),
+            "next": message("error.not_found.next"),
+            "request_id": "q8Zr1m0fXk2B",
+        },
+    ),
+    PageSample(
+        "error-throttled",
+        "error.html",
+        {
+            "status": 429,
+            "message": message("error.throttled", seconds=40),
+            "next": message("error.throttled.next", seconds=40),
+            "request_id": "q8Zr1m0fXk2B",
+        },
+        NORA,
+    ),
+    PageSample("help", "help.html"),
+    PageSample(
+        "development",
+        "development/index.html",
+        {"people": PEOPLE, "now": AT, "mailbox": "/dev/mailbox"},
+        development=True,
+    ),
+    PageSample("mailbox", "development/mailbox.html", {"mails": (MAIL, MAIL)}, development=True),
+    PageSample("mailbox-empty", "development/mailbox.html", {"mails": ()}, development=True),
+    PageSample("mail", "development/mail.html", {"mail": MAIL, "mailbox": "/dev/mailbox"}, development=True),
+    PageSample("reference", "api/reference.html", {"operations": OPERATIONS, "openapi": "/api/openapi.json"}),
+)
+
+PAGES = (*SIGN_IN, *RESET, *MY_ACCOUNT, *OTHERS)
+
+
+def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:
+    """The static files as a deployment with this brand serves them."""
+    return Assets(directory, brand or Brand())
+
+
+def make_templates(brand: Brand | None = None, version: str = "0.1.0 (1)") -> Templates:
+    """The templates of a deployment in development, which offers the pseudo-language."""
+    brand = brand or Brand()
+    return Templates(TEMPLATES, Catalogues(LOCALE), brand, make_assets(brand), version, allows_pseudo=True)
+
+
+def render(templates: Templates, sample: PageSample, language: str) -> str:
+    """One sample as a page in one language."""
+    frame = Frame(
+        language=language,
+        languages=offered_languages(Catalogues(LOCALE).languages(), allows_pseudo=True),
+        path="/signin",
+        csrf="token",
+        person=sample.person,
+        development=sample.development,
+    )
+    return templates.render(sample.template, frame, **sample.values).decode()

@@ -1,0 +1,151 @@
+"""A way through every page, as people come by them: each walk stops at page after page and says which it is.
+
+Whoever follows a walk looks at the page at each stop (axe, a ruler, a camera) and must leave it as it was.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import httpx
+
+from tests.support.storytellers import ApiTeller, BrowserTeller
+from tests.support.town import NEW_PASSWORD, Person
+
+NOWHERE = "/signin/0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15"
+"""A sign-in that is long over."""
+
+
+@dataclass(frozen=True)
+class Guests:
+    """Who the walks sign in as."""
+
+    active: Person
+    must_change: Person
+    disabled: Person
+
+
+Walk: TypeAlias = Callable[[BrowserTeller, Guests], AsyncIterator[str]]
+
+
+async def walk_to_the_door(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """The pages before one is let in."""
+    await teller.page.goto("/signin")
+    yield "identify"
+    await teller.field("signin.identify.label").fill("  ")
+    await teller.press(teller.primary)
+    yield "identify-empty"
+    await teller.identify(guests.active.address)
+    yield "password"
+    await teller.give_password("not-my-Password-1")
+    yield "password-wrong"
+    await teller.sign_in(guests.disabled)
+    yield "refused-disabled"
+    await teller.page.goto(NOWHERE)
+    yield "refused-over"
+    await _try_too_often(teller)
+    yield "refused-throttled"
+    await teller.page.goto("/signed-out")
+    yield "signed-out"
+
+
+async def walk_through_a_forced_change(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """Choosing a password on the way in."""
+    await teller.sign_in(guests.must_change)
+    yield "change-password"
+    await teller.choose_password(guests.must_change.password)
+    yield "change-password-failed"
+
+
+async def walk_through_a_reset(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """From "Forgot password?" to a link that is used."""
+    await teller.page.goto("/account/passwordreset")
+    yield "reset-request"
+    await teller.field("reset.request.label").fill("  ")
+    await teller.press(teller.primary)
+    yield "reset-request-empty"
+    await teller.field("reset.request.label").fill(guests.active.address)
+    await teller.press(teller.primary)
+    yield "reset-sent"
+    await teller.page.goto(f"/dev/mailbox?to={guests.active.address}")
+    yield "mailbox"
+    await teller.press(teller.page.locator(".mails a").first)
+    yield "mail"
+    await teller.press(teller.page.locator("pre").get_by_role("link", name="/account/passwordreset/"))
+    yield "choose-empty"
+    if teller.has_script:
+        await teller.type_password("Harbour7", "Harbo")
+        yield "choose"
+        await teller.choose_password("Harbour-7" * 40)  # too long, which only the server says
+    else:
+        await teller.choose_password("harbour")
+    yield "choose-failed"
+    await teller.choose_password(NEW_PASSWORD)
+    yield "reset-done"
+    await teller.page.goto(f"/account/passwordreset/{'A' * 43}")
+    yield "link-gone"
+
+
+async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """What signed-in people see."""
+    await _sign_in_elsewhere(teller, guests.active)
+    await teller.sign_in(guests.active)
+    yield "my-account"
+    await teller.page.locator("[data-menu] summary").click()
+    yield "my-account-menu"
+    await teller.page.goto("/account/name")
+    yield "name"
+    await teller.save_name("  ", "")
+    yield "name-missing"
+    await teller.save_name(guests.active.first_name, guests.active.last_name)
+    yield "my-account-saved"
+    await teller.page.goto("/account/password")
+    yield "change-own-password"
+    await teller.change_password("not-my-Password-1", NEW_PASSWORD)
+    yield "change-own-password-failed"
+    await teller.page.goto("/account/sessions")
+    yield "sessions"
+    await teller.page.goto("/signin")
+    yield "already"
+
+
+async def walk_around_the_house(teller: BrowserTeller, _guests: Guests) -> AsyncIterator[str]:
+    """What anybody can look at."""
+    for name, path in {
+        "help": "/help",
+        "not-found": "/no/such/page",
+        "demo": "/dev",
+        "mailbox-empty": "/dev/mailbox?to=nobody@north-clinic.example",
+        "api": "/api",
+    }.items():
+        await teller.page.goto(path)
+        yield name
+
+
+WALKS: tuple[Walk, ...] = (
+    walk_to_the_door,
+    walk_through_a_forced_change,
+    walk_through_a_reset,
+    walk_through_my_account,
+    walk_around_the_house,
+)
+
+
+async def _try_too_often(teller: BrowserTeller) -> None:
+    """Until there is no try left for somebody who does not exist."""
+    await teller.identify("nobody.at.all@north-clinic.example")
+    for _ in range(15):
+        await teller.give_password("not-my-Password-1")
+        if await teller.page.locator("form[method=post]").count() == 0:
+            return
+    raise AssertionError("nobody is told to wait")
+
+
+async def _sign_in_elsewhere(teller: BrowserTeller, person: Person) -> None:
+    """Have the person signed in on other devices too, with names people know."""
+    for agent in (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile Safari/604.1",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    ):
+        async with httpx.AsyncClient(base_url=teller.base, headers={"user-agent": agent}, timeout=30) as client:
+            await ApiTeller(teller.base, teller.language, client).sign_in(person)
