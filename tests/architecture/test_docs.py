@@ -9,7 +9,7 @@ from tests.architecture.source import ROOT, shown, tracked_files
 from tests.architecture.test_locks import asked, asked_by_the_server
 
 DECISIONS = ROOT / "docs" / "decisions"
-PERMISSIVE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
+PERMISSIVE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-CMU", "MPL-2.0"}
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _DEPENDENCY = re.compile(r"^\| ([a-z][\w-]*) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 

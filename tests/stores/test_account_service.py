@@ -142,19 +142,21 @@ async def test_a_rename_is_for_the_version_that_was_seen(database: Database) -> 
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "field"),
+    ("first", "last", "field", "reason"),
     [
-        ("", "", "first_name"),
-        (" \t", "\u200b", "first_name"),
-        ("x" * 101, "", "first_name"),
-        ("x", "y" * 101, "last_name"),
+        ("", "", "first_name", "missing"),
+        (" \t", "\u200b", "first_name", "missing"),
+        ("x" * 101, "", "first_name", "too_long"),
+        ("x", "y" * 101, "last_name", "too_long"),
     ],
 )
-async def test_a_name_that_cannot_be_is_refused(database: Database, first: str, last: str, field: str) -> None:
+async def test_a_name_that_cannot_be_is_refused(
+    database: Database, first: str, last: str, field: str, reason: str
+) -> None:
     made = await add(database, first_name="Nora")
     with pytest.raises(BadInput) as caught:
         await database.transact(lambda tx: ACCOUNTS.rename(tx, NOW, made, first, last, made.version))
-    assert caught.value.params == {"field": field}
+    assert caught.value.params == {"field": field, "reason": reason}
     assert await ACCOUNTS.find_account(database, made.id) == made
 
 

@@ -1,9 +1,12 @@
-"""What an account is."""
+"""What an account is, and how it is read from a row."""
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Protocol
 
 import msgspec
+
+from portico.kernel.clock import from_micros
 
 
 class AccountState(StrEnum):
@@ -19,7 +22,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     ``address`` and ``handle`` are what the person sees and where mail goes; the ``_key`` fields are their comparison
     keys (``kernel/normalise``). ``epoch`` is the security epoch: everything made under another one is dead (D22).
-    ``version`` counts profile changes.
+    ``version`` counts profile changes. ``picture`` is the digest of the profile picture, empty for none. ``terms``
+    names the terms that were accepted. Before ``frozen_until`` neither address nor factors nor handle may change
+    (D22); at ``delete_at`` the account is erased, unless its owner takes that back.
     """
 
     id: str
@@ -36,6 +41,13 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     version: int
     created_at: datetime
+    handle_changed_at: datetime | None = None
+    time_zone: str = ""
+    picture: str = ""
+    terms: str = ""
+    terms_accepted_at: datetime | None = None
+    frozen_until: datetime | None = None
+    delete_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -47,3 +59,36 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         """One or two letters for the avatar."""
         parts = [part for part in (self.first_name, self.last_name) if part] or [self.handle]
         return "".join(part[0] for part in parts).upper()
+
+    def is_frozen(self, now: datetime) -> bool:
+        """Whether "This was not me" bars changes of address, factors and handle at ``now`` (D22)."""
+        return self.frozen_until is not None and now < self.frozen_until
+
+
+COLUMNS: tuple[str, ...] = Account.__struct_fields__
+"""The columns of an account have the names of its fields."""
+
+
+class _Row(Protocol):
+    """What can be asked for a column."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+def account_of(row: _Row) -> Account:
+    """The account in a row of these columns; instants are microseconds there, truth is 0 or 1."""
+    values = {name: row[name] for name in COLUMNS}
+    for name in _INSTANTS:
+        if values[name] is not None:
+            values[name] = from_micros(values[name])
+    return Account(**{**values, "state": AccountState(row["state"]), "is_operator": bool(row["is_operator"])})
+
+
+_INSTANTS = (
+    "address_confirmed_at",
+    "created_at",
+    "handle_changed_at",
+    "terms_accepted_at",
+    "frozen_until",
+    "delete_at",
+)

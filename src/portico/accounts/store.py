@@ -2,57 +2,38 @@
 
 from datetime import datetime
 
-from portico.accounts.model import Account, AccountState
-from portico.database.engine import Reader, Row, Transaction
-from portico.kernel.clock import from_micros, to_micros
+from portico.accounts.model import COLUMNS, Account, AccountState, account_of
+from portico.database.engine import Reader, Transaction
+from portico.kernel.clock import to_micros
 from portico.kernel.normalise import NORMALISER_VERSION
 
-_COLUMNS = (
-    "id, address, address_key, handle, handle_key, first_name, last_name, language, state, is_operator, "
-    "address_confirmed_at, epoch, version, created_at"
-)
+_COLUMNS = ", ".join(COLUMNS)
+_PLACES = ", ".join(f"${place}" for place in range(1, len(COLUMNS) + 2))
 
 
 async def find_account(reader: Reader, account_id: str) -> Account | None:
     """The account with this id."""
     row = await reader.find_row(f"SELECT {_COLUMNS} FROM accounts WHERE id = $1", account_id)
-    return _account(row) if row else None
+    return account_of(row) if row else None
 
 
 async def find_account_by_address(reader: Reader, address_key: str) -> Account | None:
     """The account with this address key."""
     row = await reader.find_row(f"SELECT {_COLUMNS} FROM accounts WHERE address_key = $1", address_key)
-    return _account(row) if row else None
+    return account_of(row) if row else None
 
 
 async def find_account_by_handle(reader: Reader, handle_key: str) -> Account | None:
     """The account with this handle key."""
     row = await reader.find_row(f"SELECT {_COLUMNS} FROM accounts WHERE handle_key = $1", handle_key)
-    return _account(row) if row else None
+    return account_of(row) if row else None
 
 
 async def add_account(tx: Transaction, account: Account) -> bool:
     """Store a new account; False if its address or handle is taken."""
-    added = await tx.execute(
-        f"INSERT INTO accounts ({_COLUMNS}, normaliser) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
-        account.id,
-        account.address,
-        account.address_key,
-        account.handle,
-        account.handle_key,
-        account.first_name,
-        account.last_name,
-        account.language,
-        account.state.value,
-        int(account.is_operator),
-        None if account.address_confirmed_at is None else to_micros(account.address_confirmed_at),
-        account.epoch,
-        account.version,
-        to_micros(account.created_at),
-        NORMALISER_VERSION,
-    )
-    return added == 1
+    values = [_stored(getattr(account, name)) for name in COLUMNS]
+    sql = f"INSERT INTO accounts ({_COLUMNS}, normaliser) VALUES ({_PLACES}) ON CONFLICT DO NOTHING"
+    return await tx.execute(sql, *values, NORMALISER_VERSION) == 1
 
 
 async def rename_account(tx: Transaction, account_id: str, first_name: str, last_name: str, version: int) -> bool:
@@ -94,24 +75,10 @@ async def raise_epoch_from(tx: Transaction, account_id: str, epoch: int) -> int 
     return int(row["epoch"]) if row else None
 
 
-def _account(row: Row) -> Account:
-    return Account(
-        id=row["id"],
-        address=row["address"],
-        address_key=row["address_key"],
-        handle=row["handle"],
-        handle_key=row["handle_key"],
-        first_name=row["first_name"],
-        last_name=row["last_name"],
-        language=row["language"],
-        state=AccountState(row["state"]),
-        is_operator=bool(row["is_operator"]),
-        address_confirmed_at=_instant(row["address_confirmed_at"]),
-        epoch=row["epoch"],
-        version=row["version"],
-        created_at=from_micros(row["created_at"]),
-    )
-
-
-def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)
+def _stored(value: str | int | datetime | None) -> str | int | None:
+    """A field as its column holds it."""
+    if isinstance(value, datetime):
+        return to_micros(value)
+    if isinstance(value, AccountState):
+        return value.value
+    return int(value) if isinstance(value, bool) else value

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from portico.accounts.model import Account, AccountState
+from portico.accounts.model import COLUMNS, account_of
 from portico.database.engine import Reader, Row, Transaction
 from portico.factors.proof import Proof
 from portico.kernel.clock import from_micros, span_from_micros, span_micros, to_micros
@@ -16,11 +16,10 @@ from portico.sessions.model import OpenSession, RefreshToken, Session, SessionKi
 
 _PROOFS = msgspec.json.Decoder(tuple[Proof, ...])
 
+_ACCOUNT = ", ".join(f"a.{name} AS account_{name}" for name in COLUMNS)
 _SIGNED_IN = (
-    "SELECT s.id, s.account_id, s.device_id, s.client_kind, s.proofs, s.policy_version, s.epoch, s.persistent, "
-    "s.opened_at, s.last_seen_at, s.idle_span, s.ends_at, "
-    "a.address, a.address_key, a.handle, a.handle_key, a.first_name, a.last_name, a.language, a.state, a.is_operator, "
-    "a.address_confirmed_at, a.version, a.created_at "
+    "SELECT s.id, s.device_id, s.client_kind, s.proofs, s.policy_version, s.epoch, s.persistent, "
+    f"s.opened_at, s.last_seen_at, s.idle_span, s.ends_at, {_ACCOUNT} "
     "FROM sessions s JOIN accounts a ON a.id = s.account_id AND a.epoch = s.epoch "
 )
 _ALIVE = "s.ended_at IS NULL AND s.ends_at > {now} AND s.last_seen_at + s.idle_span > {now}"
@@ -242,23 +241,7 @@ def encode_proofs(proofs: tuple[Proof, ...]) -> str:
 
 
 def _signed_in(row: Row) -> SignedIn:
-    confirmed = row["address_confirmed_at"]
-    account = Account(
-        id=row["account_id"],
-        address=row["address"],
-        address_key=row["address_key"],
-        handle=row["handle"],
-        handle_key=row["handle_key"],
-        first_name=row["first_name"],
-        last_name=row["last_name"],
-        language=row["language"],
-        state=AccountState(row["state"]),
-        is_operator=bool(row["is_operator"]),
-        address_confirmed_at=None if confirmed is None else from_micros(confirmed),
-        epoch=row["epoch"],
-        version=row["version"],
-        created_at=from_micros(row["created_at"]),
-    )
+    account = account_of({name: row[f"account_{name}"] for name in COLUMNS})
     return SignedIn(session=_session(row), account=account)
 
 
