@@ -22,6 +22,8 @@ from portico.signin.door import Visitors
 from portico.signin.pages import SignInPages
 from portico.signin.reset_api import ResetApi
 from portico.signin.reset_pages import ResetPages
+from portico.signin.sign_up_api import SignUpApi
+from portico.signin.sign_up_pages import SignUpPages
 from portico.version import SHOWN_VERSION
 from portico.web.assets import Assets
 from portico.web.client_address import ClientAddresses
@@ -124,6 +126,10 @@ class Doors:
             sign_in=house.sign_in,
             clock=house.clock,
             password=house.password,
+            privacy_url=house.settings.privacy_url,
+        )
+        sign_up_pages = SignUpPages(
+            pages=self.pages, visitors=self.visitors, gate=self.gate, sign_up=house.sign_up, clock=house.clock
         )
         api = SignInApi(
             pages=self.pages,
@@ -136,7 +142,8 @@ class Doors:
             clock=house.clock,
             chance=house.chance,
         )
-        return (*pages.endpoints(), *api.endpoints())
+        sign_up_api = SignUpApi(visitors=self.visitors, sign_up=house.sign_up, sign_in_api=api, chance=house.chance)
+        return (*pages.endpoints(), *sign_up_pages.endpoints(), *api.endpoints(), *sign_up_api.endpoints())
 
     def _reset(self) -> tuple[Endpoint, ...]:
         house = self._house

@@ -16,6 +16,7 @@ from portico.database.engine import Database, open_database
 from portico.database.schema import check_schema, require_schema
 from portico.development.clock_control import find_offset
 from portico.development.people import DemoPeople
+from portico.factors.email_code import EmailCodeFactor
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
@@ -30,6 +31,7 @@ from portico.kernel.messages import Catalogues
 from portico.kernel.sealing import SealingKeys
 from portico.keys import open_keys
 from portico.mail.maildir import MaildirTransport
+from portico.mail.requests import MailRequests
 from portico.mail.sender import Sender
 from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
@@ -39,12 +41,17 @@ from portico.my_account.service import MyAccount
 from portico.sessions.model import SessionLengths
 from portico.sessions.service import Sessions
 from portico.settings import Settings
+from portico.signin.account_creation import AccountCreation
+from portico.signin.codes import SIGN_UP, Codes
+from portico.signin.facts import Terms
 from portico.signin.gather import Gatherer
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.renewal import Renewal
-from portico.signin.reset import PasswordReset
+from portico.signin.reset import RESET, PasswordReset
 from portico.signin.service import SignIn
+from portico.signin.sign_up import SignUp
+from portico.signin.tries import Tries
 from portico.throttle.rates import Limits
 from portico.throttle.service import Throttle
 
@@ -159,6 +166,11 @@ class House:
         return MailedLinkFactor(self.chance)
 
     @cached_property
+    def email_code(self) -> EmailCodeFactor:
+        """The e-mail code factor."""
+        return EmailCodeFactor(self.ground.keys, self.chance)
+
+    @cached_property
     def sessions(self) -> Sessions:
         """The sessions."""
         settings = self.settings
@@ -185,7 +197,31 @@ class House:
     @cached_property
     def gatherer(self) -> Gatherer:
         """Where the facts of a decision are found."""
-        return Gatherer(self.accounts, self.password)
+        return Gatherer(self.accounts, self.password, self.email_code, self.terms)
+
+    @cached_property
+    def terms(self) -> Terms | None:
+        """The terms people accept when they sign up, if there are any."""
+        settings = self.settings
+        return Terms(url=settings.terms_url, version=settings.terms_version) if settings.terms_url else None
+
+    @cached_property
+    def codes(self) -> Codes:
+        """The codes mailed within attempts."""
+        return Codes(accounts=self.accounts, mail=self.mail, throttle=self.throttle, email_code=self.email_code)
+
+    @cached_property
+    def tries(self) -> Tries:
+        """The counters an answer draws on."""
+        return Tries(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            audit=self.audit,
+            sessions=self.sessions,
+            throttle=self.throttle,
+            email_code=self.email_code,
+        )
 
     @cached_property
     def sign_in(self) -> SignIn:
@@ -197,12 +233,39 @@ class House:
             accounts=self.accounts,
             audit=self.audit,
             sessions=self.sessions,
-            throttle=self.throttle,
-            factors={ProofKind.PASSWORD: self.password},
+            tries=self.tries,
+            factors={ProofKind.PASSWORD: self.password, ProofKind.EMAIL_CODE: self.email_code},
+            codes=self.codes,
+            account_creation=AccountCreation(
+                accounts=self.accounts,
+                password=self.password,
+                password_change=self.password_change,
+                terms=self.terms,
+            ),
             gatherer=self.gatherer,
             outcomes=Outcomes(self.accounts, self.sessions),
             password_change=self.password_change,
+            wake=self._wake_mail,
         )
+
+    @cached_property
+    def sign_up(self) -> SignUp:
+        """Signing up."""
+        return SignUp(
+            database=self.database,
+            clock=self.clock,
+            throttle=self.throttle,
+            codes=self.codes,
+            email_code=self.email_code,
+            sign_in=self.sign_in,
+            wake=self._wake_mail,
+        )
+
+    @cached_property
+    def mail_requests(self) -> MailRequests:
+        """Who works on requests for mail."""
+        handlers = {RESET: self.reset.queue_mail, SIGN_UP: self.codes.queue_mail}
+        return MailRequests(self.database, self.clock, handlers)
 
     @cached_property
     def renewal(self) -> Renewal:
@@ -221,7 +284,6 @@ class House:
         return PasswordReset(
             database=self.database,
             clock=self.clock,
-            chance=self.chance,
             accounts=self.accounts,
             audit=self.audit,
             mail=self.mail,
@@ -229,7 +291,7 @@ class House:
             links=self.links,
             password_change=self.password_change,
             sign_in=self.sign_in,
-            wake=lambda: self.runner.wake(QUEUE_MAILS),
+            wake=self._wake_mail,
             lifetime=self.settings.reset_link_lifetime,
         )
 
@@ -251,13 +313,14 @@ class House:
         tasks = Tasks(
             database=self.database,
             clock=self.clock,
-            reset=self.reset,
+            mail_requests=self.mail_requests,
             sender=self.sender,
             mail=self.mail,
             throttle=self.throttle,
             sessions=self.sessions,
             sign_in=self.sign_in,
             links=self.links,
+            email_code=self.email_code,
             is_development=self.ground.is_development,
         )
         return Runner(tasks.jobs())
@@ -266,6 +329,9 @@ class House:
     def demo_people(self) -> DemoPeople:
         """The people of the demo."""
         return DemoPeople(database=self.database, clock=self.clock, accounts=self.accounts, password=self.password)
+
+    def _wake_mail(self) -> None:
+        self.runner.wake(QUEUE_MAILS)
 
     async def close(self) -> None:
         """Give everything back that was opened."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portico.mail import model
-from portico.mail.model import ClaimedMail, MailMessage, PasswordResetLink
+from portico.mail.model import ClaimedMail, MailMessage, PasswordResetLink, SignUpCode
 from portico.mail.samples import SAMPLES
 
 NOW = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)
@@ -83,7 +83,7 @@ def test_a_field_of_a_later_release_does_no_harm() -> None:
 
 def test_only_a_link_comes_too_late() -> None:
     ends = {type(sample): model.dead_at(sample) for sample in SAMPLES}
-    assert [kind for kind, end in ends.items() if end is not None] == [PasswordResetLink]
+    assert [kind for kind, end in ends.items() if end is not None] == [PasswordResetLink, SignUpCode]
     assert model.dead_at(LINK) == LINK.expires_at
 
 

@@ -183,6 +183,26 @@ _UNMET = message("password.unmet", criteria="length digit symbol")
 _TOO_LONG = message("password.unmet", criteria="too_long")
 _DIFFERENT = message("password.repeat_differs")
 _CHANGE = {**_NEW_PASSWORD, "attempt_id": ATTEMPT, "version": 3, "why": message("signin.change_password.why.forced")}
+_WRONG_CODE = message("email_code.wrong", count=4)
+_VERIFY: Mapping[str, object] = {
+    "attempt_id": ATTEMPT,
+    "version": 1,
+    "address": IDENTIFIER,
+    "wait_seconds": 0,
+    "notice": None,
+    "failure": None,
+}
+_CREATE: Mapping[str, object] = {
+    **_NEW_PASSWORD,
+    "attempt_id": ATTEMPT,
+    "version": 2,
+    "terms_url": None,
+    "privacy_url": "",
+    "first_name": "",
+    "last_name": "",
+    "accepts_terms": False,
+    "persistent": True,
+}
 _OVERVIEW: Mapping[str, object] = {
     "first_name": "Nora",
     "last_name": "North",
@@ -238,6 +258,50 @@ SIGN_IN = (
     PageSample("refused-closed", "signin/refused.html", {**_refused("closed"), "next": None}),
     PageSample("already", "signin/already.html", {"name": "Nora North", "continue_to": "/account"}),
     PageSample("signed-out", "signin/signed_out.html"),
+    PageSample("refused-elsewhere", "signin/refused.html", _refused("continued_elsewhere")),
+)
+
+SIGN_UP = (
+    PageSample("sign-up", "signin/sign_up.html", {"form": "sealed", "address": "", "failure": None}),
+    PageSample(
+        "sign-up-failed",
+        "signin/sign_up.html",
+        {"form": "sealed", "address": "nora@", "failure": _failed("address", "signup.address.impossible")},
+    ),
+    PageSample("verify-email", "signin/verify_email.html", _VERIFY),
+    PageSample(
+        "verify-email-failed",
+        "signin/verify_email.html",
+        {**_VERIFY, "failure": Failure(_WRONG_CODE, {"code": _WRONG_CODE})},
+    ),
+    PageSample(
+        "verify-email-again",
+        "signin/verify_email.html",
+        {**_VERIFY, "wait_seconds": 30, "notice": message("verify_email.resent")},
+    ),
+    PageSample("create-account", "signin/create_account.html", _CREATE),
+    PageSample(
+        "create-account-terms",
+        "signin/create_account.html",
+        {
+            **_CREATE,
+            "first_name": "Nora",
+            "terms_url": "https://north-clinic.example/terms",
+            "privacy_url": "https://north-clinic.example/privacy",
+            "failure": _failed("accepts_terms", "signup.terms_missing"),
+        },
+    ),
+    PageSample(
+        "create-account-taken",
+        "signin/create_account.html",
+        {**_CREATE, "failure": Failure(message("signup.address_taken"), {})},
+    ),
+    PageSample("sign-up-link", "signin/sign_up_link.html", {"address": IDENTIFIER}),
+    PageSample(
+        "sign-up-link-used",
+        "signin/sign_up_link_gone.html",
+        {"why": message("reset.link.used"), "next": message("signup.link_gone.used")},
+    ),
 )
 
 RESET = (
@@ -340,7 +404,7 @@ OTHERS = (
     PageSample("reference", "api/reference.html", {"operations": OPERATIONS, "openapi": "/api/openapi.json"}),
 )
 
-PAGES = (*SIGN_IN, *RESET, *MY_ACCOUNT, *OTHERS)
+PAGES = (*SIGN_IN, *SIGN_UP, *RESET, *MY_ACCOUNT, *OTHERS)
 
 
 def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:

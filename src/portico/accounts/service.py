@@ -59,6 +59,8 @@ class Accounts:
         first_name: str = "",
         last_name: str = "",
         language: str = "",
+        time_zone: str = "",
+        terms: str = "",
         is_operator: bool = False,
     ) -> Account:
         """Create an account whose mailbox somebody vouches for; the handle is derived where none is given.
@@ -86,6 +88,9 @@ class Accounts:
             epoch=1,
             version=1,
             created_at=now,
+            time_zone=time_zone,
+            terms=terms,
+            terms_accepted_at=now if terms else None,
         )
         if not await store.add_account(tx, account):
             raise Conflict("the address or the Portico ID is taken")
@@ -96,12 +101,7 @@ class Accounts:
         self, tx: Transaction, now: datetime, account: Account, first_name: str, last_name: str, version: int
     ) -> None:
         """Set the names; raises Conflict when the profile has changed since ``version`` was read."""
-        first, last = one_line(first_name), one_line(last_name)
-        if not first and not last:
-            raise BadInput("a name is needed", field="first_name", reason="missing")
-        if max(len(first), len(last)) > NAME_MAX:
-            field = "first_name" if len(first) > NAME_MAX else "last_name"
-            raise BadInput("the name is too long", field=field, reason="too_long")
+        first, last = clean_names(first_name, last_name)
         if not await store.rename_account(tx, account.id, first, last, version):
             raise Conflict("the profile was changed meanwhile")
         event = Event(kind=EventKind.PROFILE_CHANGED, subject_id=account.id, actor_id=account.id)
@@ -146,3 +146,14 @@ class Accounts:
             if handle not in RESERVED_HANDLES and await store.find_account_by_handle(tx, handle) is None:
                 return handle
         return None
+
+
+def clean_names(first_name: str, last_name: str) -> tuple[str, str]:
+    """Typed names on one line; raises BadInput where there is none, or one is too long."""
+    first, last = one_line(first_name), one_line(last_name)
+    if not first and not last:
+        raise BadInput("a name is needed", field="first_name", reason="missing")
+    if max(len(first), len(last)) > NAME_MAX:
+        field = "first_name" if len(first) > NAME_MAX else "last_name"
+        raise BadInput("the name is too long", field=field, reason="too_long")
+    return first, last

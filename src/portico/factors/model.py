@@ -1,4 +1,4 @@
-"""What is kept of a factor: credentials and mailed links."""
+"""What is kept of a factor: credentials, mailed links and mailed codes."""
 
 from datetime import datetime
 
@@ -47,3 +47,15 @@ class EnrolledCredential(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: ProofKind
     properties: bytes
+
+
+class MailedCode(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest code that was asked for in an attempt, and the link beside it; empty until it is issued."""
+
+    attempt_id: str
+    code_mac: bytes | None
+    tries_left: int
+    requested_at: datetime
+    code_expires_at: datetime
+    link_expires_at: datetime
+    spent_at: datetime | None

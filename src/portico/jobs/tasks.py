@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from portico.database.deployment import CLOCK_FLOOR, CLOCK_OFFSET, find_number, keep_fact
 from portico.database.engine import Database, Transaction
+from portico.factors.email_code import EmailCodeFactor
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.jobs.runner import Job
 from portico.kernel.clock import Clock, SystemClock, from_micros, to_micros
+from portico.mail.requests import MailRequests
 from portico.mail.sender import Sender
 from portico.mail.service import Mail
 from portico.sessions.service import Sessions
-from portico.signin.reset import PasswordReset
 from portico.signin.service import SignIn
 from portico.throttle.service import Throttle
 
@@ -30,24 +31,26 @@ class Tasks:
         *,
         database: Database,
         clock: Clock,
-        reset: PasswordReset,
+        mail_requests: MailRequests,
         sender: Sender,
         mail: Mail,
         throttle: Throttle,
         sessions: Sessions,
         sign_in: SignIn,
         links: MailedLinkFactor,
+        email_code: EmailCodeFactor,
         is_development: bool,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._reset = reset
+        self._mail_requests = mail_requests
         self._sender = sender
         self._mail = mail
         self._throttle = throttle
         self._sessions = sessions
         self._sign_in = sign_in
         self._links = links
+        self._email_code = email_code
         self._is_development = is_development
 
     def jobs(self) -> tuple[Job, ...]:
@@ -73,7 +76,7 @@ class Tasks:
 
     async def queue_mails(self) -> None:
         """Look up who asked for a mail, and queue it."""
-        while await self._reset.queue_mails():
+        while await self._mail_requests.queue_mails():
             pass
 
     async def send_mails(self) -> None:
@@ -92,6 +95,7 @@ class Tasks:
             lambda tx: self._sign_in.sweep(tx, now),
             lambda tx: self._sessions.sweep(tx, now),
             lambda tx: self._links.sweep(tx, now),
+            lambda tx: self._email_code.sweep(tx, now),
             sweep_mail,
         ):
             while await self._database.transact(sweep):

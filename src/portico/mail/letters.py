@@ -12,10 +12,20 @@ from typing import ClassVar, TypeAlias, assert_never
 from portico.kernel.brand import Brand
 from portico.kernel.messages import DEFAULT_LANGUAGE, PSEUDO, Catalogues, Message
 from portico.kernel.normalise import one_line
-from portico.mail.model import MailMessage, PasswordChanged, PasswordResetLink, TestMessage
+from portico.mail.model import (
+    AccountExists,
+    MailMessage,
+    PasswordChanged,
+    PasswordResetLink,
+    SignUpCode,
+    TestMessage,
+)
 
 RESET_PATH = "/account/passwordreset"
 """Where a reset is asked for; a link adds ``/<token>`` (S27)."""
+SIGN_UP_LINK_PATH = "/signup/link"
+"""Where a sign-up goes on by its mailed link, which adds ``/<token>``."""
+SIGN_IN_PATH = "/signin"
 HELP_PATH = "/help"
 """The built-in help page, for a brand without one of its own."""
 
@@ -129,6 +139,10 @@ def _body(message: MailMessage, voice: _Voice) -> tuple[str, tuple[Block, ...]]:
             return "mail.reset_link.subject", _reset_link(message, voice)
         case PasswordChanged():
             return "mail.password_changed.subject", _password_changed(message, voice)
+        case SignUpCode():
+            return "mail.sign_up.subject", _sign_up(message, voice)
+        case AccountExists():
+            return "mail.account_exists.subject", _account_exists(message, voice)
         case TestMessage():
             return "mail.test.subject", (
                 voice.paragraph("mail.test.works"),
@@ -162,6 +176,30 @@ def _password_changed(message: PasswordChanged, voice: _Voice) -> tuple[Block, .
         voice.button("mail.password_changed.button", RESET_PATH),
         Contact(voice.say("mail.password_changed.tell_us"), voice.brand.support_address),
         SmallPrint(voice.say("mail.password_changed.was_you")),
+    )
+
+
+def _sign_up(message: SignUpCode, voice: _Voice) -> tuple[Block, ...]:
+    """The code for the page that waits for it; the link for whoever reads mail elsewhere."""
+    return (
+        voice.paragraph("mail.sign_up.enter"),
+        Identifier(voice.say("mail.sign_up.code"), message.code),
+        SmallPrint(voice.say("mail.sign_up.code_until", {"count": message.code_minutes})),
+        voice.paragraph("mail.sign_up.or_link"),
+        voice.button("mail.sign_up.button", f"{SIGN_UP_LINK_PATH}/{message.link_token}"),
+        SmallPrint(voice.say("mail.reset_link.until", {"instant": voice.instant(message.expires_at)})),
+        SmallPrint(voice.say("mail.sign_up.ignore")),
+    )
+
+
+def _account_exists(message: AccountExists, voice: _Voice) -> tuple[Block, ...]:
+    return (
+        voice.paragraph("mail.account_exists.what"),
+        voice.identifier(message.handle),
+        voice.button("mail.account_exists.button", SIGN_IN_PATH),
+        voice.paragraph("mail.account_exists.forgotten"),
+        Link(voice.say("mail.account_exists.reset"), f"{voice.base_url}{RESET_PATH}"),
+        SmallPrint(voice.say("mail.ignore")),
     )
 
 

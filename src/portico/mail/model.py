@@ -61,7 +61,23 @@ class TestMessage(_Parameters, frozen=True, kw_only=True, tag="test_message"):
     """Sent by an operator to see whether mail works."""
 
 
-MailMessage: TypeAlias = PasswordResetLink | PasswordChanged | TestMessage
+class SignUpCode(_Parameters, frozen=True, kw_only=True, tag="sign_up_code"):
+    """Somebody wants an account for this address: the code, or the link, that goes on."""
+
+    code: Secret
+    link_token: Secret
+    code_minutes: int
+    expires_at: datetime
+    """When the link ends; the code ends before."""
+
+
+class AccountExists(_Parameters, frozen=True, kw_only=True, tag="account_exists"):
+    """Somebody wants an account for this address, which has one."""
+
+    handle: str
+
+
+MailMessage: TypeAlias = PasswordResetLink | PasswordChanged | SignUpCode | AccountExists | TestMessage
 
 
 class MailStatus(StrEnum):
@@ -74,6 +90,17 @@ class MailStatus(StrEnum):
     """What it carries would have been dead on arrival."""
     DEAD = "dead"
     """Refused for good, or refused for too long."""
+
+
+class MailRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody asked for a mail: for whom, as a comparison key, in which language, and what else it is about."""
+
+    id: str
+    kind: str
+    identifier_key: str
+    language: str
+    requested_at: datetime
+    subject_id: str | None = None
 
 
 class NewMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,9 +149,9 @@ def kind_of(message: MailMessage) -> str:
 def dead_at(message: MailMessage) -> datetime | None:
     """When what a message carries stops working; None if it carries nothing that does."""
     match message:
-        case PasswordResetLink():
+        case PasswordResetLink() | SignUpCode():
             return message.expires_at
-        case PasswordChanged() | TestMessage():
+        case PasswordChanged() | AccountExists() | TestMessage():
             return None
         case _:
             assert_never(message)

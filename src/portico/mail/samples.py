@@ -2,7 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from portico.mail.model import MailMessage, PasswordChanged, PasswordResetLink, TestMessage
+from portico.mail.model import (
+    AccountExists,
+    MailMessage,
+    PasswordChanged,
+    PasswordResetLink,
+    SignUpCode,
+    TestMessage,
+)
 
 _AT = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)
 
@@ -14,5 +21,12 @@ SAMPLES: tuple[MailMessage, ...] = (
     ),
     PasswordChanged(handle="nora.north", at=_AT, how="reset"),
     PasswordChanged(handle="nora.north", at=_AT, how="change"),
+    SignUpCode(
+        code="204816",
+        link_token="c2FtcGxlLXRva2VuLW5vdC1hLXJlYWwtb25lLTAxMjM",
+        code_minutes=10,
+        expires_at=_AT + timedelta(days=1),
+    ),
+    AccountExists(handle="nora.north"),
     TestMessage(),
 )

@@ -14,11 +14,12 @@ from portico.kernel.chance import Chance
 from portico.kernel.errors import BadInput
 from portico.kernel.sealing import SealingKeys
 from portico.kernel.tokens import new_id
-from portico.mail import outbox
+from portico.mail import outbox, store
 from portico.mail.model import (
     ClaimedMail,
     MailMessage,
     MailRecord,
+    MailRequest,
     MailStatus,
     NewMail,
     dead_at,
@@ -71,6 +72,27 @@ class Mail:
         )
         await outbox.add_mail(tx, mail)
         return mail_id
+
+    async def add_request(
+        self,
+        tx: Transaction,
+        now: datetime,
+        kind: str,
+        *,
+        identifier_key: str,
+        language: str,
+        subject_id: str | None = None,
+    ) -> None:
+        """Note that a mail was asked for; :mod:`portico.mail.requests` finds out for whom."""
+        request = MailRequest(
+            id=new_id(self._chance, now),
+            kind=kind,
+            identifier_key=identifier_key,
+            language=language,
+            requested_at=now,
+            subject_id=subject_id,
+        )
+        await store.add_mail_request(tx, request)
 
     async def drop_mails(
         self, tx: Transaction, now: datetime, account_id: str, kinds: Collection[type[MailMessage]]

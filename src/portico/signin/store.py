@@ -1,4 +1,4 @@
-"""Attempts, spent values and requests for mail in the database. Imported by this feature and ``app`` only."""
+"""Attempts and spent values in the database. Imported by this feature and ``app`` only."""
 
 from datetime import datetime
 
@@ -16,18 +16,8 @@ _FAILURE = msgspec.json.Decoder(Failure)
 
 _COLUMNS = (
     "id, purpose, client_kind, holder_hash, device_hash, identifier, account_id, epoch, proofs, marks, demands, "
-    "return_to, persistent, failure, session_id, state, version, language, created_at, expires_at"
+    "return_to, persistent, failure, session_id, state, version, language, created_at, expires_at, former_holder_hash"
 )
-
-
-class MailRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody asked for a mail: for whom, as a comparison key, and in which language they asked."""
-
-    id: str
-    kind: str
-    identifier_key: str
-    language: str
-    requested_at: datetime
 
 
 async def find_attempt(reader: Reader, attempt_id: str) -> Attempt | None:
@@ -40,7 +30,7 @@ async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
     """Store a new attempt."""
     await tx.execute(
         f"INSERT INTO attempts ({_COLUMNS}) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
         attempt.id,
         attempt.purpose.value,
         attempt.client_kind.value,
@@ -61,6 +51,7 @@ async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
         attempt.language,
         to_micros(attempt.created_at),
         to_micros(attempt.expires_at),
+        attempt.former_holder_hash,
     )
 
 
@@ -88,6 +79,19 @@ async def save_attempt(tx: Transaction, attempt: Attempt) -> None:
     )
 
 
+async def move_attempt(tx: Transaction, attempt: Attempt) -> None:
+    """Hand an attempt to another browser, after :func:`claim_answer`."""
+    await tx.execute(
+        "UPDATE attempts SET client_kind = $1, holder_hash = $2, device_hash = $3, former_holder_hash = $4 "
+        "WHERE id = $5",
+        attempt.client_kind.value,
+        attempt.holder_hash,
+        attempt.device_hash,
+        attempt.former_holder_hash,
+        attempt.id,
+    )
+
+
 async def spend(tx: Transaction, spent_hash: bytes, leads_to: str, expires_at: datetime) -> bool:
     """Burn a single-use value, noting what it led to; False if it was burnt before."""
     sql = "INSERT INTO spent (hash, leads_to, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
@@ -98,38 +102,6 @@ async def find_spent(reader: Reader, spent_hash: bytes) -> str | None:
     """What a burnt value led to."""
     row = await reader.find_row("SELECT leads_to FROM spent WHERE hash = $1", spent_hash)
     return row["leads_to"] if row else None
-
-
-async def add_mail_request(tx: Transaction, request: MailRequest) -> None:
-    """Note that somebody asked for a mail."""
-    await tx.execute(
-        "INSERT INTO mail_requests (id, kind, identifier_key, language, requested_at) VALUES ($1, $2, $3, $4, $5)",
-        request.id,
-        request.kind,
-        request.identifier_key,
-        request.language,
-        to_micros(request.requested_at),
-    )
-
-
-async def list_mail_requests(reader: Reader, limit: int) -> list[MailRequest]:
-    """The oldest requests that nobody has worked on."""
-    sql = "SELECT id, kind, identifier_key, language, requested_at FROM mail_requests ORDER BY id LIMIT $1"
-    return [
-        MailRequest(
-            id=row["id"],
-            kind=row["kind"],
-            identifier_key=row["identifier_key"],
-            language=row["language"],
-            requested_at=from_micros(row["requested_at"]),
-        )
-        for row in await reader.list_rows(sql, limit)
-    ]
-
-
-async def spend_mail_request(tx: Transaction, request_id: str) -> bool:
-    """Take a request to work on it; False if another worker has."""
-    return await tx.execute("DELETE FROM mail_requests WHERE id = $1", request_id) == 1
 
 
 async def sweep(tx: Transaction, now: datetime, limit: int) -> int:
@@ -172,4 +144,5 @@ def _attempt(row: Row) -> Attempt:
         language=row["language"],
         created_at=from_micros(row["created_at"]),
         expires_at=from_micros(row["expires_at"]),
+        former_holder_hash=None if row["former_holder_hash"] is None else bytes(row["former_holder_hash"]),
     )

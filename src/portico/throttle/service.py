@@ -72,7 +72,7 @@ class Throttle:
         for identifier in identifiers:
             await store.forgive(tx, self._key("identifier", throttle_form(identifier)))
 
-    async def take_reset_request(self, tx: Transaction, now: datetime, network: str) -> TooMany | None:
+    async def take_mail_request(self, tx: Transaction, now: datetime, network: str) -> TooMany | None:
         """Take one of the requests for mail that a network may make."""
         if self._limits.is_lifted:
             return None
@@ -84,6 +84,16 @@ class Throttle:
         """Take one of the mails of a kind that an address may be sent."""
         taken = await self._take(tx, now, self._key("mail", f"{kind} {address_key}"), self._limits.mail)
         return isinstance(taken, Taken)
+
+    async def take_code_mail(self, tx: Transaction, now: datetime, address_key: str) -> bool:
+        """Take one of the mails with a code that an address may be sent."""
+        taken = await self._take(tx, now, self._key("mail", f"code {address_key}"), self._limits.code_mail)
+        return isinstance(taken, Taken)
+
+    async def take_code_request(self, tx: Transaction, now: datetime, attempt_id: str) -> TooMany | None:
+        """Take one of the codes that may be asked for in one attempt."""
+        taken = await self._take(tx, now, self._key("code request", attempt_id), self._limits.code_request)
+        return taken if isinstance(taken, TooMany) else None
 
     async def sweep(self, tx: Transaction, now: datetime) -> int:
         """Forget what no longer slows anyone."""
