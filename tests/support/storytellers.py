@@ -66,6 +66,18 @@ class Storyteller(ABC):
         """Answer the question for the password."""
 
     @abstractmethod
+    async def begin_sign_up(self, address: str) -> None:
+        """Begin to sign up with a mail address."""
+
+    @abstractmethod
+    async def enter_code(self, code: str) -> None:
+        """Enter the code from the mail."""
+
+    @abstractmethod
+    async def create_account(self, first_name: str, last_name: str, password: str) -> None:
+        """Say one's name and choose a password, once the mailbox is confirmed."""
+
+    @abstractmethod
     async def is_signed_in(self) -> bool:
         """Whether My Account opens without a question."""
 
@@ -225,6 +237,24 @@ class BrowserTeller(Storyteller):
         await self.press(self.link("signin.password.forgot"))
         await self.field("reset.request.label").fill(identifier)
         await self.press(self.button("reset.request.submit"))
+
+    async def begin_sign_up(self, address: str) -> None:
+        """See :class:`Storyteller`: by the tab."""
+        await self.page.goto("/signin")
+        await self.press(self.link("signup.tab"))
+        await self.field("signup.address.label").fill(address)
+        await self.press(self.primary)
+
+    async def enter_code(self, code: str) -> None:
+        """See :class:`Storyteller`."""
+        await self.field("verify_email.code").fill(code)
+        await self.press(self.primary)
+
+    async def create_account(self, first_name: str, last_name: str, password: str) -> None:
+        """See :class:`Storyteller`."""
+        await self.field("my_account.first_name").fill(first_name)
+        await self.field("my_account.last_name").fill(last_name)
+        await self.choose_password(password)
 
     async def open_mailed_link(self, person: Person) -> None:
         """See :class:`Storyteller`: in the mailbox page of the demo."""
@@ -387,6 +417,22 @@ class ApiTeller(Storyteller):
         await self.call("POST", "/password-reset/requests", {"identifier": identifier})
         if self._status == 202:
             self._said["reset.sent.title"] = ""
+
+    async def begin_sign_up(self, address: str) -> None:
+        """See :class:`Storyteller`."""
+        self._ticket = ""
+        self.attempt = await self.call("POST", "/signup", {"installation": self.installation, "address": address})
+        assert self._status == 201, self.attempt
+        self._ticket = self.attempt["ticket"]
+
+    async def enter_code(self, code: str) -> None:
+        """See :class:`Storyteller`."""
+        await self.answer({"answer": "email_code", "code": code})
+
+    async def create_account(self, first_name: str, last_name: str, password: str) -> None:
+        """See :class:`Storyteller`."""
+        names = {"first_name": first_name, "last_name": last_name}
+        await self.answer({"answer": "create_account", **names, "new_password": password})
 
     async def open_mailed_link(self, person: Person) -> None:
         """See :class:`Storyteller`: through the document of the development mailbox."""
