@@ -22,7 +22,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page, Route
 
 from portico.development.people import PEOPLE
-from portico.house import PACKAGE
+from portico.ground import PACKAGE
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues
 from portico.mail.letters import compose

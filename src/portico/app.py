@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
 from portico.development.pages import DevelopmentPages
-from portico.house import PACKAGE, House
+from portico.ground import PACKAGE
+from portico.house import House
 from portico.jobs.pages import Health
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import PorticoError
@@ -65,6 +66,7 @@ class Doors:
             ground.brand,
             self.assets,
             SHOWN_VERSION,
+            offers_sign_up=self._house.settings.sign_up == "open",
             allows_pseudo=ground.is_development,
             reloads=ground.is_development,
         )
@@ -183,6 +185,7 @@ class Doors:
             brand=ground.brand,
             languages=ground.catalogues.languages(),
             version=SHOWN_VERSION,
+            offers_sign_up=self._house.settings.sign_up == "open",
             endpoints=self._endpoints,
         )
         return (*pages.endpoints(), *api.endpoints())

@@ -1,20 +1,13 @@
 """Wiring of the services: each is built here, once, when it is first needed, and handed what it needs.
 
-``open_house`` opens the database, the clock and the keys; the properties of :class:`House` are the services. The CLI
-works with these; ``app`` puts the doors around them.
+The properties of :class:`House` are the services; they stand on the :class:`~portico.ground.Ground`. The CLI works with
+these; ``app`` puts the doors around them.
 """
 
-import asyncio
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
-from portico.database.deployment import CLOCK_FLOOR, find_number
-from portico.database.engine import Database, open_database
-from portico.database.schema import check_schema, require_schema
-from portico.development.clock_control import find_offset
 from portico.development.people import DemoPeople
 from portico.factors.email_code import EmailCodeFactor
 from portico.factors.hashing import Argon2Parameters, Hasher
@@ -22,14 +15,11 @@ from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
 from portico.factors.password_rules import PasswordPolicy
 from portico.factors.proof import ProofKind
+from portico.ground import Ground, open_ground
 from portico.jobs.runner import Runner
 from portico.jobs.tasks import QUEUE_MAILS, Tasks
-from portico.kernel.brand import Brand
-from portico.kernel.chance import Chance, SystemChance
-from portico.kernel.clock import Clock, SystemClock, from_micros
-from portico.kernel.messages import Catalogues
-from portico.kernel.sealing import SealingKeys
-from portico.keys import open_keys
+from portico.kernel.chance import Chance
+from portico.kernel.clock import Clock
 from portico.mail.maildir import MaildirTransport
 from portico.mail.requests import MailRequests
 from portico.mail.sender import Sender
@@ -54,23 +44,6 @@ from portico.signin.sign_up import SignUp
 from portico.signin.tries import Tries
 from portico.throttle.rates import Limits
 from portico.throttle.service import Throttle
-
-PACKAGE = Path(__file__).parent
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What everything stands on."""
-
-    settings: Settings
-    is_development: bool
-    brand: Brand
-    catalogues: Catalogues
-    database: Database
-    clock: Clock
-    chance: Chance
-    keys: SealingKeys
-    limits: Limits
 
 
 class House:
@@ -259,6 +232,7 @@ class House:
             email_code=self.email_code,
             sign_in=self.sign_in,
             wake=self._wake_mail,
+            is_open=self.settings.sign_up == "open",
         )
 
     @cached_property
@@ -353,47 +327,5 @@ async def open_house(
     chance: Chance | None = None,
     limits: Limits | None = None,
 ) -> House:
-    """Open what everything stands on. Raises Misconfigured with what to mend."""
-    brand = settings.brand()
-    chance = chance or SystemChance()
-    database = await _open_database(settings)
-    try:
-        ground = Ground(
-            settings=settings,
-            is_development=is_development,
-            brand=brand,
-            catalogues=Catalogues(PACKAGE / "locale"),
-            database=database,
-            clock=clock or await _open_clock(database),
-            chance=chance,
-            keys=await open_keys(settings.sealing_keys_file, database, chance),
-            limits=limits or Limits(),
-        )
-        return House(ground)
-    except BaseException:
-        await database.close()
-        raise
-
-
-async def _open_database(settings: Settings) -> Database:
-    """The database with the schema this code works with; an embedded one is made at its first start."""
-    if settings.is_embedded:
-        settings.make_data_folder()
-    database = await open_database(settings.database_url)
-    try:
-        if settings.is_embedded and (await check_schema(database)).state == "empty":
-            # Needed once in a database's life and slow to import: docs/decisions/0004-lazy-imports.md.
-            from portico.database.migrate import upgrade
-
-            await asyncio.to_thread(upgrade, settings.database_url)
-        await require_schema(database)
-    except BaseException:
-        await database.close()
-        raise
-    return database
-
-
-async def _open_clock(database: Database) -> SystemClock:
-    """The clock, never earlier than what an earlier process has told. The offset is 0 outside development."""
-    floor = from_micros(await find_number(database, CLOCK_FLOOR))
-    return SystemClock(floor=floor, offset=await find_offset(database))
+    """Open what everything stands on, and a house on it. Raises Misconfigured with what to mend."""
+    return House(await open_ground(settings, is_development=is_development, clock=clock, chance=chance, limits=limits))

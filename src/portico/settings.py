@@ -152,6 +152,10 @@ class Settings:
     brand_support_address: str = setting("help@example.org", _address, "Where people write for help.")
     brand_help_url: str = setting("", _web_address, "Where the Help link leads.", shown="the built-in help page")
 
+    sign_up: str = setting(
+        "open", _one_of("open", "closed"),
+        "`open`: anybody with a mailbox may make an account. `closed`: accounts are made by operators alone.",
+    )  # fmt: skip
     terms_url: str = setting(
         "", _web_address, "Where the terms stand that people accept when they sign up.", shown="no terms"
     )

@@ -11,7 +11,7 @@ from tests.support.hashers import WatchedHasher
 from tests.support.refusals import assert_refused
 from tests.support.sign_ups import NEWCOMER, begin, begin_by_api, create, enter, mailed_code, sign_up
 from tests.support.strangers import PEOPLE, Stranger, move_in, same
-from tests.support.world import ADDRESS, PASSWORD, MakeWorld, World
+from tests.support.world import ADDRESS, PASSWORD, MakeWorld, World, hidden_fields
 
 CREATE = {"answer": "create_account", "first_name": "Ida", "last_name": "Holm", "new_password": PASSWORD}
 WRONG = "This code is not right"
@@ -97,6 +97,21 @@ async def test_the_terms_are_accepted_where_there_are_any(make_world: MakeWorld)
         assert (await create(browser, page, accepts_terms="yes")).headers["location"] == "/account"
         account = await world.get_account(NEWCOMER)
         assert (account.terms, account.terms_accepted_at) == ("2026-03", world.clock.now())
+
+
+async def test_a_deployment_can_keep_strangers_out(make_world: MakeWorld) -> None:  # S53
+    async with make_world(sign_up="closed") as world, world.browser() as browser, world.native() as client:
+        for page in (await browser.get("/signin"), await browser.identify()):
+            assert "/signup" not in page.text
+        shown = await browser.get("/signup")
+        assert_refused(shown, 403)
+        assert "Accounts are made by your clinic" in shown.text
+        csrf = {"csrf": hidden_fields(await browser.get("/signin"), "/signin")["csrf"]}
+        assert_refused(await browser.post("/signup", {**csrf, "address": NEWCOMER}), 403)
+        refused = await client.call("POST", "/signup", {"installation": client.installation, "address": NEWCOMER})
+        assert (refused.status_code, refused.json()["code"]) == (403, "sign_up_closed")
+        assert (await client.call("GET", "/deployment")).json()["offers_sign_up"] is False
+        assert not await world.letters(NEWCOMER)
 
 
 async def test_a_taken_address_gets_the_same_pages_and_another_mail(make_world: MakeWorld) -> None:  # S53, D6, D20

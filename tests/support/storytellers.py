@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
-from portico.house import PACKAGE
+from portico.ground import PACKAGE
 from portico.kernel.brand import Brand
 from portico.kernel.chance import SystemChance
 from portico.kernel.messages import Catalogues, Message

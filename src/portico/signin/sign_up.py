@@ -14,7 +14,7 @@ from portico.factors.contract import Judgement
 from portico.factors.email_code import CodeLinkState, EmailCodeFactor, mailbox_proof
 from portico.factors.proof import ProofKind
 from portico.kernel.clock import Clock
-from portico.kernel.errors import BadInput, Conflict, Throttled
+from portico.kernel.errors import BadInput, Conflict, NotAllowed, Throttled
 from portico.kernel.normalise import address_key
 from portico.signin import store
 from portico.signin.attempt import Attempt, AttemptState, ClientKind, Purpose
@@ -22,6 +22,12 @@ from portico.signin.codes import Codes
 from portico.signin.service import SignIn, with_proof
 from portico.signin.situation import Beginning, Situation, Visitor
 from portico.throttle.service import Throttle
+
+
+class SignUpClosed(NotAllowed):
+    """Nobody may make an account for themselves here."""
+
+    code = "sign_up_closed"
 
 
 class SignUpLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +50,7 @@ class SignUp:
         email_code: EmailCodeFactor,
         sign_in: SignIn,
         wake: Callable[[], None],
+        is_open: bool = True,
     ) -> None:
         """``wake`` tells the job that works on requests for mail that there is one."""
         self._database = database
@@ -53,12 +60,19 @@ class SignUp:
         self._email_code = email_code
         self._sign_in = sign_in
         self._wake = wake
+        self._is_open = is_open
+
+    def require_open(self) -> None:
+        """Raises SignUpClosed where people may not make accounts. A sign-up that has begun is finished."""
+        if not self._is_open:
+            raise SignUpClosed
 
     async def begin(self, beginning: Beginning, visitor: Visitor) -> Situation:
         """Start a sign-up for an address and ask for its mail.
 
-        Raises BadInput for what is no address, Throttled when a network asks for too many mails.
+        Raises BadInput for what is no address, Throttled when a network asks for too many mails, SignUpClosed.
         """
+        self.require_open()
         now = self._clock.now()
         attempt = self._sign_in.new_attempt(msgspec.structs.replace(beginning, purpose=Purpose.SIGN_UP), visitor, now)
         if address_key(attempt.identifier) is None:

@@ -13,7 +13,7 @@ from portico.kernel.tokens import new_token
 from portico.signin.api import AttemptView, SignInApi
 from portico.signin.attempt import ClientKind
 from portico.signin.door import Visitors
-from portico.signin.sign_up import SignUp
+from portico.signin.sign_up import SignUp, SignUpClosed
 from portico.signin.situation import Beginning
 from portico.web.body import read_json
 from portico.web.json import json_response
@@ -43,7 +43,8 @@ class SignUpApi:
                 "POST", "/api/v1/signup", self.begin, Access.ANYONE,
                 "Begin to sign up. The answer is the same whether the address is taken or not; go on by "
                 "`POST /api/v1/signin/{attempt_id}`.",
-                body=SignUpBody, output=AttemptView, status=201, errors=(BadInput, TooLarge, Busy, Throttled),
+                body=SignUpBody, output=AttemptView, status=201,
+                errors=(BadInput, TooLarge, Busy, Throttled, SignUpClosed),
             ),
         )  # fmt: skip
 

@@ -67,6 +67,7 @@ class SignUpPages:
 
     async def show_address(self, request: Request) -> Response:
         """Where the address is asked for; whoever is signed in has an account and is led to it."""
+        self._sign_up.require_open()
         if await self._gate.find_signed_in(request) is not None:
             return self._pages.go(request, "/signin")
         notice = self._pages.find_notice(request)

@@ -98,6 +98,7 @@ class Templates:
         assets: Assets,
         version: str,
         *,
+        offers_sign_up: bool = True,
         allows_pseudo: bool = False,
         reloads: bool = False,
     ) -> None:
@@ -108,7 +109,7 @@ class Templates:
             tag: _environment(directory, Words(catalogues, tag, brand), brand, assets, reloads=reloads) for tag in tags
         }
         for environment in self._environments.values():
-            environment.globals.update(release=version, language_names=names)
+            environment.globals.update(release=version, language_names=names, offers_sign_up=offers_sign_up)
         self._pieces = lru_cache(0 if reloads else _KEPT_PAGES)(self._render_pieces)
 
     def render(self, name: str, frame: Frame, /, **values: object) -> bytes:
