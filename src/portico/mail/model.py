@@ -76,6 +76,38 @@ class MailStatus(StrEnum):
     """Refused for good, or refused for too long."""
 
 
+class MailOutcome(StrEnum):
+    """What operators are told of a mail, in the words of mail servers."""
+
+    QUEUED = "queued"
+    """It waits for its first try."""
+    ACCEPTED = "accepted"
+    """A mail server has taken it."""
+    DEFERRED = "deferred"
+    """A try has failed, and another follows."""
+    BOUNCED = "bounced"
+    """Refused for good or for too long, or reported as undeliverable after it was accepted."""
+    DROPPED = "dropped"
+    """Never sent, because what it carries would have been dead on arrival."""
+
+
+def outcome_of(status: MailStatus, *, has_failed: bool, has_bounced: bool) -> MailOutcome:
+    """The operators' word for a mail; ``has_failed``: the last try did, ``has_bounced``: that was reported later."""
+    if has_bounced:
+        return MailOutcome.BOUNCED
+    match status:
+        case MailStatus.QUEUED:
+            return MailOutcome.DEFERRED if has_failed else MailOutcome.QUEUED
+        case MailStatus.DELIVERED:
+            return MailOutcome.ACCEPTED
+        case MailStatus.DEAD:
+            return MailOutcome.BOUNCED
+        case MailStatus.DROPPED:
+            return MailOutcome.DROPPED
+        case _:
+            assert_never(status)
+
+
 class NewMail(msgspec.Struct, frozen=True, kw_only=True):
     """A mail as it enters the outbox."""
 
@@ -112,6 +144,15 @@ class MailRecord(msgspec.Struct, frozen=True, kw_only=True):
     next_try_at: datetime
     settled_at: datetime | None
     last_error: str | None
+    bounced_at: datetime | None = None
+    bounce: str | None = None
+    """What the mail system said when it came back."""
+
+    @property
+    def outcome(self) -> MailOutcome:
+        """What operators are told of it."""
+        has_failed, has_bounced = self.last_error is not None, self.bounced_at is not None
+        return outcome_of(self.status, has_failed=has_failed, has_bounced=has_bounced)
 
 
 def kind_of(message: MailMessage) -> str:
