@@ -20,7 +20,7 @@ from portico.kernel.errors import Misconfigured, PorticoError
 from portico.kernel.messages import DEFAULT_LANGUAGE
 from portico.logs import configure_logs
 from portico.mail.letters import RESET_PATH
-from portico.mail.model import MailOutcome, MailRecord
+from portico.mail.model import MailFate, MailRecord
 from portico.mail.transports import DeliveryFailed
 from portico.people_import.model import Progress
 from portico.server import require_local, serve
@@ -162,7 +162,7 @@ def import_people(
 def mails(
     context: typer.Context,
     config: Config = None,
-    status: Annotated[MailOutcome | None, typer.Option(help="Only mails that have come to this.")] = None,
+    status: Annotated[MailFate | None, typer.Option(help="Only mails that have come to this.")] = None,
     to: Annotated[str, typer.Option("--to", help="Only mails to this address.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 50,
 ) -> None:
@@ -170,20 +170,20 @@ def mails(
     if context.invoked_subcommand is not None:
         return
 
-    async def work(house: House) -> tuple[list[MailRecord], dict[MailOutcome, int]]:
+    async def work(house: House) -> tuple[list[MailRecord], dict[MailFate, int]]:
         overview = house.mail_overview
-        found = await overview.list_mails(outcome=status, recipient=to, limit=limit)
-        return found, await overview.count_by_outcome()
+        found = await overview.list_mails(fate=status, recipient=to, limit=limit)
+        return found, await overview.count_by_fate()
 
     found, counts = _with_house(_settings(config), work)
     rows = [("id", "queued", "status", "tries", "kind", "to")]
     rows += [
-        (each.id, f"{each.created_at:%Y-%m-%d %H:%M}", each.outcome, str(each.tries), each.kind, each.recipient)
+        (each.id, f"{each.created_at:%Y-%m-%d %H:%M}", each.fate, str(each.tries), each.kind, each.recipient)
         for each in found
     ]
     for line in _columns(rows):
         typer.echo(line)
-    typer.echo("All together: " + ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items()) + ".")
+    typer.echo("All together: " + ", ".join(f"{count} {fate.value}" for fate, count in counts.items()) + ".")
 
 
 @mails_cli.command("show")
@@ -192,13 +192,13 @@ def show_mail(mail_id: Annotated[str, typer.Argument(help="The id of the mail.")
     mail = _with_house(_settings(config), lambda house: house.mail_overview.get_mail(mail_id))
     told = [
         ("id", mail.id),
-        ("status", mail.outcome.value),
+        ("status", mail.fate.value),
         ("kind", mail.kind),
         ("to", mail.recipient),
         ("language", mail.language),
         ("queued", _instant(mail.created_at)),
         ("tries", str(mail.tries)),
-        ("next try", _instant(mail.next_try_at) if mail.outcome in {"queued", "deferred"} else ""),
+        ("next try", _instant(mail.next_try_at) if mail.fate in {"queued", "deferred"} else ""),
         ("settled", _instant(mail.settled_at)),
         ("useless from", _instant(mail.useless_at)),
         ("last error", mail.last_error or ""),

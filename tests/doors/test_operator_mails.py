@@ -9,7 +9,7 @@ import pytest
 from portico.audit.model import EventKind
 from portico.database.engine import Transaction
 from portico.mail import outbox
-from portico.mail.model import MailOutcome, MailStatus, PasswordResetLink, outcome_of
+from portico.mail.model import MailFate, MailStatus, PasswordResetLink, fate_of
 from tests.support.world import ADDRESS, PASSWORD, Native, World
 
 OLGA = "olga@north-clinic.example"
@@ -17,7 +17,7 @@ TOKEN = "a-token-that-opens-an-account-0123456789-abc"
 LEASE = timedelta(minutes=2)
 
 
-async def queue(world: World, outcome: MailOutcome, recipient: str = ADDRESS) -> str:
+async def queue(world: World, fate: MailFate, recipient: str = ADDRESS) -> str:
     """A mail that has come to this, in the ways in which mails do; its id."""
     world.clock.advance(seconds=1)
     now, mail = world.clock.now(), world.house.mail
@@ -26,17 +26,17 @@ async def queue(world: World, outcome: MailOutcome, recipient: str = ADDRESS) ->
 
     async def body(tx: Transaction) -> str:
         mail_id = await mail.add_mail(tx, now, link, recipient=recipient, language="en", account_id=nora.id)
-        if outcome is MailOutcome.QUEUED:
+        if fate is MailFate.QUEUED:
             return mail_id
-        if outcome is MailOutcome.DROPPED:
+        if fate is MailFate.DROPPED:
             await mail.drop_mails(tx, now, nora.id, [PasswordResetLink])
             return mail_id
         claimed = await outbox.claim_mail(tx, mail_id, now, now + LEASE)
         assert claimed is not None
-        match outcome:
-            case MailOutcome.DEFERRED:
+        match fate:
+            case MailFate.DEFERRED:
                 await outbox.postpone_mail(tx, claimed, now + LEASE, "451 come back later")
-            case MailOutcome.BOUNCED:
+            case MailFate.BOUNCED:
                 await outbox.mark_dead(tx, claimed, now, "550 nobody of that name")
             case _:
                 await outbox.mark_delivered(tx, mail_id, now)
@@ -61,29 +61,29 @@ async def get(client: Native, path: str = "", **query: str) -> dict[str, Any]:
 
 
 async def test_each_mail_has_one_of_five_words(free_world: World) -> None:  # S99
-    order = [MailOutcome.DROPPED, MailOutcome.QUEUED, MailOutcome.ACCEPTED, MailOutcome.DEFERRED, MailOutcome.BOUNCED]
-    ids = {outcome: await queue(free_world, outcome) for outcome in order}
+    order = [MailFate.DROPPED, MailFate.QUEUED, MailFate.ACCEPTED, MailFate.DEFERRED, MailFate.BOUNCED]
+    ids = {fate: await queue(free_world, fate) for fate in order}
     async with free_world.native() as client:
         await olga(free_world, client)
         told = await get(client)
         assert [(mail["id"], mail["status"]) for mail in told["mails"]] == [
-            (ids[outcome], outcome.value) for outcome in reversed(order)
+            (ids[fate], fate.value) for fate in reversed(order)
         ]
         assert told["before"] is None
-        for outcome, mail_id in ids.items():
-            assert [mail["id"] for mail in (await get(client, status=outcome.value))["mails"]] == [mail_id]
-            assert (await get(client, f"/{mail_id}"))["status"] == outcome.value
-        assert await get(client, "/counts") == dict.fromkeys([outcome.value for outcome in MailOutcome], 1)
-        deferred = await get(client, f"/{ids[MailOutcome.DEFERRED]}")
+        for fate, mail_id in ids.items():
+            assert [mail["id"] for mail in (await get(client, status=fate.value))["mails"]] == [mail_id]
+            assert (await get(client, f"/{mail_id}"))["status"] == fate.value
+        assert await get(client, "/counts") == dict.fromkeys([fate.value for fate in MailFate], 1)
+        deferred = await get(client, f"/{ids[MailFate.DEFERRED]}")
         assert deferred["last_error"] == "451 come back later"
         assert deferred["tries"] == 1
         assert "next_try_at" in deferred
-        assert "next_try_at" not in await get(client, f"/{ids[MailOutcome.ACCEPTED]}")
+        assert "next_try_at" not in await get(client, f"/{ids[MailFate.ACCEPTED]}")
 
 
 def test_the_word_follows_from_what_is_stored() -> None:
     words = {
-        (status, has_failed, has_bounced): outcome_of(status, has_failed=has_failed, has_bounced=has_bounced)
+        (status, has_failed, has_bounced): fate_of(status, has_failed=has_failed, has_bounced=has_bounced)
         for status in MailStatus
         for has_failed in (False, True)
         for has_bounced in (False, True)
@@ -91,12 +91,12 @@ def test_the_word_follows_from_what_is_stored() -> None:
     assert {words[MailStatus.QUEUED, failed, False] for failed in (False, True)} == {"queued", "deferred"}
     assert {words[status, failed, True] for status in MailStatus for failed in (False, True)} == {"bounced"}
     assert {words[MailStatus.DEAD, failed, False] for failed in (False, True)} == {"bounced"}
-    assert set(words.values()) == set(MailOutcome)
+    assert set(words.values()) == set(MailFate)
 
 
 async def test_what_is_found_and_counted_is_what_the_words_say(free_world: World) -> None:
     """The statements against the pure function, for every row there could be."""
-    first = await queue(free_world, MailOutcome.QUEUED)
+    first = await queue(free_world, MailFate.QUEUED)
     database, mail = free_world.house.database, free_world.house.mail
 
     async def body(tx: Transaction) -> None:
@@ -117,14 +117,14 @@ async def test_what_is_found_and_counted_is_what_the_words_say(free_world: World
 
     await database.transact(body)
     everything = await mail.list_mails(database, limit=100)
-    for outcome in MailOutcome:
-        expected = [each.id for each in everything if each.outcome is outcome]
-        assert [each.id for each in await mail.list_mails(database, outcome=outcome, limit=100)] == expected
-        assert (await mail.count_by_outcome(database))[outcome] == len(expected)
+    for fate in MailFate:
+        expected = [each.id for each in everything if each.fate is fate]
+        assert [each.id for each in await mail.list_mails(database, fate=fate, limit=100)] == expected
+        assert (await mail.count_by_fate(database))[fate] == len(expected)
 
 
 async def test_pages_follow_one_another(free_world: World) -> None:
-    ids = [await queue(free_world, MailOutcome.ACCEPTED) for _ in range(53)]
+    ids = [await queue(free_world, MailFate.ACCEPTED) for _ in range(53)]
     async with free_world.native() as client:
         await olga(free_world, client)
         first = await get(client)
@@ -135,8 +135,8 @@ async def test_pages_follow_one_another(free_world: World) -> None:
 
 
 async def test_mails_are_found_by_recipient_however_it_is_typed(free_world: World) -> None:
-    mail_id = await queue(free_world, MailOutcome.ACCEPTED, "Tom@North-Clinic.example")
-    await queue(free_world, MailOutcome.ACCEPTED)
+    mail_id = await queue(free_world, MailFate.ACCEPTED, "Tom@North-Clinic.example")
+    await queue(free_world, MailFate.ACCEPTED)
     async with free_world.native() as client:
         await olga(free_world, client)
         for typed in ("tom@north-clinic.example", "TOM@NORTH-CLINIC.EXAMPLE", "%20Tom@North-Clinic.example"):
@@ -145,7 +145,7 @@ async def test_mails_are_found_by_recipient_however_it_is_typed(free_world: Worl
 
 
 async def test_nothing_that_opens_something_is_told(free_world: World) -> None:  # rule 10
-    mail_id = await queue(free_world, MailOutcome.QUEUED)
+    mail_id = await queue(free_world, MailFate.QUEUED)
     async with free_world.native() as client:
         await olga(free_world, client)
         shown = await get(client, f"/{mail_id}")
@@ -169,7 +169,7 @@ async def test_a_question_that_makes_no_sense_is_refused(free_world: World, quer
 
 
 async def test_an_accepted_mail_may_come_back_once(free_world: World) -> None:  # S99
-    mail_id = await queue(free_world, MailOutcome.ACCEPTED)
+    mail_id = await queue(free_world, MailFate.ACCEPTED)
     async with free_world.native() as client:
         await olga(free_world, client)
         path = f"/operator/mails/{mail_id}/bounced"
@@ -186,21 +186,19 @@ async def test_an_accepted_mail_may_come_back_once(free_world: World) -> None:  
         assert event.details == {"mail": mail_id, "kind": "password_reset_link"}
 
 
-@pytest.mark.parametrize(
-    "outcome", [MailOutcome.QUEUED, MailOutcome.DEFERRED, MailOutcome.DROPPED, MailOutcome.BOUNCED], ids=str
-)
-async def test_what_was_not_accepted_cannot_come_back(free_world: World, outcome: MailOutcome) -> None:
-    mail_id = await queue(free_world, outcome)
+@pytest.mark.parametrize("fate", [MailFate.QUEUED, MailFate.DEFERRED, MailFate.DROPPED, MailFate.BOUNCED], ids=str)
+async def test_what_was_not_accepted_cannot_come_back(free_world: World, fate: MailFate) -> None:
+    mail_id = await queue(free_world, fate)
     async with free_world.native() as client:
         await olga(free_world, client)
         refused = await client.call("POST", f"/operator/mails/{mail_id}/bounced", {"reason": "550"})
         assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
-        assert (await get(client, f"/{mail_id}"))["status"] == outcome.value
+        assert (await get(client, f"/{mail_id}"))["status"] == fate.value
 
 
 @pytest.mark.parametrize("reason", ["", " ", "x" * 501, "\0"])
 async def test_a_bounce_needs_a_reason(free_world: World, reason: str) -> None:
-    mail_id = await queue(free_world, MailOutcome.ACCEPTED)
+    mail_id = await queue(free_world, MailFate.ACCEPTED)
     async with free_world.native() as client:
         await olga(free_world, client)
         refused = await client.call("POST", f"/operator/mails/{mail_id}/bounced", {"reason": reason})

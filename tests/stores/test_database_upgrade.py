@@ -16,7 +16,7 @@ from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.kernel.chance import SystemChance
 from portico.kernel.clock import to_micros
 from portico.kernel.tokens import new_id, new_token, token_hash
-from portico.mail.model import MailOutcome
+from portico.mail.model import MailFate
 from tests.stores.test_database_schema import empty_url
 from tests.support.databases import Kind, Templates
 from tests.support.dump import Dump, dump
@@ -102,7 +102,7 @@ async def add_account(tx: Transaction, account_id: str, name: str, state: Accoun
 
 async def add_session(tx: Transaction) -> None:
     """A device and an open session on it, with its tokens."""
-    proof = {"kind": "password", "classes": ["know"], "at": START.isoformat(), "credential": None}
+    proof: dict[str, object] = {"kind": "password", "classes": ["know"], "at": START.isoformat(), "credential": None}
     proof |= {"user_verified": False, "through_mailbox": False}
     await insert(
         tx, "devices", id=DEVICE, secret_hash=token_hash("device"), kind="native", name="Desktop", created_at=AT,
@@ -172,7 +172,7 @@ async def test_everything_old_is_readable_and_people_get_in(url: str, tmp_path: 
         assert (nora.time_zone, nora.picture, nora.terms, nora.frozen_until, nora.delete_at) == ("", "", "", None, None)
         assert (await world.get_account("tom")).state is AccountState.DISABLED
         mails = await house.mail_overview.list_mails()
-        assert {mail.outcome for mail in mails} == set(MailOutcome) - {MailOutcome.DEFERRED}
+        assert {mail.fate for mail in mails} == set(MailFate) - {MailFate.DEFERRED}
         assert len(await house.audit.list_events(house.database, NORA)) == 1
         async with world.native() as client, world.browser() as browser:
             client.access_token, client.refresh_token = ACCESS, REFRESH

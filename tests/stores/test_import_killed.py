@@ -114,9 +114,9 @@ async def test_a_killed_import_goes_on_and_doubles_nobody(operator: Operator, wo
     assert people["people"] == events["events"] == LINES - doubled
     told = [json.loads(line) for line in operator.report.read_text(encoding="utf-8").splitlines()]
     assert told == [
-        {"line": at + 1, "outcome": "refused", "code": "address_doubled"}
+        {"line": at + 1, "verdict": "refused", "code": "address_doubled"}
         if at % 50 == 7
-        else {"line": at + 1, "outcome": "added"}
+        else {"line": at + 1, "verdict": "added"}
         for at in range(LINES)
     ]
     before = await dump(world.house.database)

@@ -51,9 +51,9 @@ class Desk:
         return await self.world.house.people_import.rehearse(self.file, report=self.report, watch=self._watch)
 
     def told(self) -> list[tuple[int, str, str]]:
-        """The report: line, outcome, code."""
+        """The report: line, verdict, code."""
         lines = self.report.read_text(encoding="utf-8").splitlines()
-        return [(each["line"], each["outcome"], each.get("code", "")) for each in map(json.loads, lines)]
+        return [(each["line"], each["verdict"], each.get("code", "")) for each in map(json.loads, lines)]
 
     async def people(self) -> Dump:
         """Everything in the database but how far imports have come."""
@@ -198,8 +198,8 @@ async def test_damaged_lines_are_refused_singly_and_stop_nobody(desk: Desk) -> N
     progress, _ = await desk.run()
     told = desk.told()
     assert [line for line, _, _ in told] == list(range(1, 2 * len(DAMAGED) + 1))
-    assert [(outcome, code) for _, outcome, code in told[::2]] == [("refused", code) for code, _ in DAMAGED]
-    assert {outcome for _, outcome, _ in told[1::2]} == {"added"}
+    assert [(verdict, code) for _, verdict, code in told[::2]] == [("refused", code) for code, _ in DAMAGED]
+    assert {verdict for _, verdict, _ in told[1::2]} == {"added"}
     assert (progress.added, progress.refused) == (len(DAMAGED), len(DAMAGED))
     report = desk.report.read_text(encoding="utf-8")
     assert "@" not in report, "the report names nobody"

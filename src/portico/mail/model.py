@@ -76,7 +76,7 @@ class MailStatus(StrEnum):
     """Refused for good, or refused for too long."""
 
 
-class MailOutcome(StrEnum):
+class MailFate(StrEnum):
     """What operators are told of a mail, in the words of mail servers."""
 
     QUEUED = "queued"
@@ -91,19 +91,19 @@ class MailOutcome(StrEnum):
     """Never sent, because what it carries would have been dead on arrival."""
 
 
-def outcome_of(status: MailStatus, *, has_failed: bool, has_bounced: bool) -> MailOutcome:
+def fate_of(status: MailStatus, *, has_failed: bool, has_bounced: bool) -> MailFate:
     """The operators' word for a mail; ``has_failed``: the last try did, ``has_bounced``: that was reported later."""
     if has_bounced:
-        return MailOutcome.BOUNCED
+        return MailFate.BOUNCED
     match status:
         case MailStatus.QUEUED:
-            return MailOutcome.DEFERRED if has_failed else MailOutcome.QUEUED
+            return MailFate.DEFERRED if has_failed else MailFate.QUEUED
         case MailStatus.DELIVERED:
-            return MailOutcome.ACCEPTED
+            return MailFate.ACCEPTED
         case MailStatus.DEAD:
-            return MailOutcome.BOUNCED
+            return MailFate.BOUNCED
         case MailStatus.DROPPED:
-            return MailOutcome.DROPPED
+            return MailFate.DROPPED
         case _:
             assert_never(status)
 
@@ -149,10 +149,10 @@ class MailRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What the mail system said when it came back."""
 
     @property
-    def outcome(self) -> MailOutcome:
+    def fate(self) -> MailFate:
         """What operators are told of it."""
         has_failed, has_bounced = self.last_error is not None, self.bounced_at is not None
-        return outcome_of(self.status, has_failed=has_failed, has_bounced=has_bounced)
+        return fate_of(self.status, has_failed=has_failed, has_bounced=has_bounced)
 
 
 def kind_of(message: MailMessage) -> str:

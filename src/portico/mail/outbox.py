@@ -12,7 +12,7 @@ import msgspec
 
 from portico.database.engine import Reader, Row, Transaction
 from portico.kernel.clock import from_micros, to_micros
-from portico.mail.model import ClaimedMail, MailOutcome, MailRecord, MailStatus, NewMail, outcome_of
+from portico.mail.model import ClaimedMail, MailFate, MailRecord, MailStatus, NewMail, fate_of
 
 _AFTER_EVERY_ID = "g"
 """Ids are hexadecimal."""
@@ -21,15 +21,15 @@ _RECORD = (
     "settled_at, last_error, bounced_at, bounce"
 )
 """What operators may see: not what was sealed."""
-_IS: dict[MailOutcome | None, str] = {
+_IS: dict[MailFate | None, str] = {
     None: "1 = 1",
-    MailOutcome.QUEUED: "status = 'queued' AND last_error IS NULL AND bounced_at IS NULL",
-    MailOutcome.DEFERRED: "status = 'queued' AND last_error IS NOT NULL AND bounced_at IS NULL",
-    MailOutcome.ACCEPTED: "status = 'delivered' AND bounced_at IS NULL",
-    MailOutcome.BOUNCED: "(status = 'dead' OR bounced_at IS NOT NULL)",
-    MailOutcome.DROPPED: "status = 'dropped' AND bounced_at IS NULL",
+    MailFate.QUEUED: "status = 'queued' AND last_error IS NULL AND bounced_at IS NULL",
+    MailFate.DEFERRED: "status = 'queued' AND last_error IS NOT NULL AND bounced_at IS NULL",
+    MailFate.ACCEPTED: "status = 'delivered' AND bounced_at IS NULL",
+    MailFate.BOUNCED: "(status = 'dead' OR bounced_at IS NOT NULL)",
+    MailFate.DROPPED: "status = 'dropped' AND bounced_at IS NULL",
 }
-"""The same as :func:`portico.mail.model.outcome_of`, for finding; a test compares the two."""
+"""The same as :func:`portico.mail.model.fate_of`, for finding; a test compares the two."""
 
 
 async def add_mail(tx: Transaction, mail: NewMail) -> None:
@@ -151,7 +151,7 @@ async def list_mails(
     before_id: str | None,
     limit: int,
     *,
-    outcome: MailOutcome | None = None,
+    fate: MailFate | None = None,
     recipient: str = "",
 ) -> list[MailRecord]:
     """Mails as operators see them, newest first; ``before_id`` goes on where the last page ended.
@@ -160,7 +160,7 @@ async def list_mails(
     """
     rows = await reader.list_rows(
         f"SELECT {_RECORD} FROM outbox WHERE id < $1 AND ($2 = '' OR status = $2) "
-        f"AND ($3 = '' OR LOWER(recipient) = LOWER($3)) AND {_IS[outcome]} ORDER BY id DESC LIMIT $4",
+        f"AND ($3 = '' OR LOWER(recipient) = LOWER($3)) AND {_IS[fate]} ORDER BY id DESC LIMIT $4",
         before_id or _AFTER_EVERY_ID,
         status.value if status else "",
         recipient,
@@ -186,17 +186,17 @@ async def mark_bounced(tx: Transaction, mail_id: str, now: datetime, reason: str
     return marked == 1
 
 
-async def count_by_outcome(reader: Reader) -> dict[MailOutcome, int]:
+async def count_by_fate(reader: Reader) -> dict[MailFate, int]:
     """How many mails have come to what. Reads the whole table: not inside a transaction."""
     rows = await reader.list_rows(
         "SELECT status, CASE WHEN last_error IS NULL THEN 0 ELSE 1 END AS has_failed, "
         "CASE WHEN bounced_at IS NULL THEN 0 ELSE 1 END AS has_bounced, COUNT(*) AS mails "
         "FROM outbox GROUP BY 1, 2, 3"
     )
-    counts = dict.fromkeys(MailOutcome, 0)
+    counts = dict.fromkeys(MailFate, 0)
     for row in rows:
         has_failed, has_bounced = bool(row["has_failed"]), bool(row["has_bounced"])
-        counts[outcome_of(MailStatus(row["status"]), has_failed=has_failed, has_bounced=has_bounced)] += row["mails"]
+        counts[fate_of(MailStatus(row["status"]), has_failed=has_failed, has_bounced=has_bounced)] += row["mails"]
     return counts
 
 

@@ -17,8 +17,8 @@ from portico.kernel.tokens import new_id
 from portico.mail import outbox
 from portico.mail.model import (
     ClaimedMail,
+    MailFate,
     MailMessage,
-    MailOutcome,
     MailRecord,
     MailStatus,
     NewMail,
@@ -100,13 +100,13 @@ class Mail:
         reader: Reader,
         *,
         status: MailStatus | None = None,
-        outcome: MailOutcome | None = None,
+        fate: MailFate | None = None,
         recipient: str = "",
         before_id: str | None = None,
         limit: int = 50,
     ) -> list[MailRecord]:
         """What was sent and what waits, newest first, without anything that opens something."""
-        return await outbox.list_mails(reader, status, before_id, limit, outcome=outcome, recipient=recipient)
+        return await outbox.list_mails(reader, status, before_id, limit, fate=fate, recipient=recipient)
 
     async def find_mail(self, reader: Reader, mail_id: str) -> MailRecord | None:
         """One mail, without anything that opens something."""
@@ -116,9 +116,9 @@ class Mail:
         """Note that an accepted mail came back; False if it was not accepted, or has come back before."""
         return await outbox.mark_bounced(tx, mail_id, now, reason)
 
-    async def count_by_outcome(self, reader: Reader) -> dict[MailOutcome, int]:
+    async def count_by_fate(self, reader: Reader) -> dict[MailFate, int]:
         """How many mails are queued, accepted, deferred, bounced and dropped."""
-        return await outbox.count_by_outcome(reader)
+        return await outbox.count_by_fate(reader)
 
     async def count_by_status(self, reader: Reader) -> dict[MailStatus, int]:
         """How many mails are queued, delivered, dropped and dead; states without any are missing."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from portico.kernel.errors import BadInput, Busy, Conflict, NotAllowed, NotFound, NotSignedIn, TooLarge
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.kernel.tokens import is_id
-from portico.mail.model import MailOutcome, MailRecord
+from portico.mail.model import MailFate, MailRecord
 from portico.operators.service import PAGE, REASON_MAX, MailOverview
 from portico.sessions.door import SessionGate
 from portico.web.body import read_json, read_query
@@ -23,7 +23,7 @@ MAILS = "/api/v1/operator/mails"
 class MailQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which mails: of one status, to one address, queued before the mail with this id."""
 
-    status: MailOutcome | None = None
+    status: MailFate | None = None
     recipient: Annotated[str, msgspec.Meta(max_length=IDENTIFIER_MAX)] = ""
     before: Annotated[str, msgspec.Meta(max_length=36)] = ""
 
@@ -35,7 +35,7 @@ class MailView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     recipient: str
     language: str
-    status: MailOutcome
+    status: MailFate
     tries: int
     queued_at: datetime
     account_id: str | None = None
@@ -106,15 +106,15 @@ class OperatorApi:
         if query.before and not is_id(query.before):
             raise BadInput("not the id of a mail", field="before")
         mails = await self._overview.list_mails(
-            outcome=query.status, recipient=query.recipient, before_id=query.before or None
+            fate=query.status, recipient=query.recipient, before_id=query.before or None
         )
         before = mails[-1].id if len(mails) == PAGE else None
         return json_response(MailsView(mails=[_view(mail) for mail in mails], before=before))
 
     async def count(self, _request: Request) -> Response:
         """How many mails have come to what."""
-        counts = await self._overview.count_by_outcome()
-        return json_response(MailCountsView(**{outcome.value: count for outcome, count in counts.items()}))
+        counts = await self._overview.count_by_fate()
+        return json_response(MailCountsView(**{fate.value: count for fate, count in counts.items()}))
 
     async def show(self, request: Request) -> Response:
         """One mail."""
@@ -131,13 +131,13 @@ class OperatorApi:
 
 
 def _view(mail: MailRecord) -> MailView:
-    waits = mail.outcome in {MailOutcome.QUEUED, MailOutcome.DEFERRED}
+    waits = mail.fate in {MailFate.QUEUED, MailFate.DEFERRED}
     return MailView(
         id=mail.id,
         kind=mail.kind,
         recipient=mail.recipient,
         language=mail.language,
-        status=mail.outcome,
+        status=mail.fate,
         tries=mail.tries,
         queued_at=mail.created_at,
         account_id=mail.account_id,

@@ -7,7 +7,7 @@ from portico.kernel.clock import Clock
 from portico.kernel.errors import Conflict, NotFound
 from portico.kernel.normalise import one_line
 from portico.kernel.tokens import is_id
-from portico.mail.model import MailOutcome, MailRecord
+from portico.mail.model import MailFate, MailRecord
 from portico.mail.service import Mail
 from portico.sessions.model import SignedIn
 
@@ -27,14 +27,14 @@ class MailOverview:
     async def list_mails(
         self,
         *,
-        outcome: MailOutcome | None = None,
+        fate: MailFate | None = None,
         recipient: str = "",
         before_id: str | None = None,
         limit: int = PAGE,
     ) -> list[MailRecord]:
         """Mails, newest first; ``before_id`` goes on where the last page ended."""
         return await self._mail.list_mails(
-            self._database, outcome=outcome, recipient=one_line(recipient), before_id=before_id, limit=limit
+            self._database, fate=fate, recipient=one_line(recipient), before_id=before_id, limit=limit
         )
 
     async def get_mail(self, mail_id: str) -> MailRecord:
@@ -44,9 +44,9 @@ class MailOverview:
             raise NotFound("no such mail")
         return found
 
-    async def count_by_outcome(self) -> dict[MailOutcome, int]:
+    async def count_by_fate(self) -> dict[MailFate, int]:
         """How many mails have come to what."""
-        return await self._mail.count_by_outcome(self._database)
+        return await self._mail.count_by_fate(self._database)
 
     async def report_bounce(self, operator: SignedIn, mail_id: str, reason: str) -> MailRecord:
         """Note that an accepted mail came back. The first report stands; a second one changes nothing.

@@ -22,7 +22,7 @@ class LineReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     line: int
-    outcome: Verdict
+    verdict: Verdict
     code: str = ""
     detail: str = ""
 
@@ -40,7 +40,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     def after(self, reports: list[LineReport], bytes_done: int) -> "Progress":
         """The progress when these lines are done too."""
-        counts = {verdict: sum(report.outcome is verdict for report in reports) for verdict in Verdict}
+        counts = {verdict: sum(report.verdict is verdict for report in reports) for verdict in Verdict}
         return Progress(
             digest=self.digest,
             bytes_done=bytes_done,

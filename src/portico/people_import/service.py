@@ -61,7 +61,7 @@ class PeopleImport:
     async def run(
         self, path: Path, *, language: str = "", report: Path | None = None, watch: Callable[[int, int], None]
     ) -> tuple[Progress, bool]:
-        """Import a file from where an earlier run stopped; the whole outcome, and whether there was anything to do.
+        """Import a file from where an earlier run stopped; the whole verdict, and whether there was anything to do.
 
         ``watch`` is called with the bytes done and the bytes there are. Raises BadInput for a file or a language
         that cannot be used, Conflict while another process imports the same file.
@@ -149,7 +149,7 @@ class PeopleImport:
             for person in people:
                 report = await self._find_double(tx, person, taken) or await self._deal_with(tx, now, digest, person)
                 reports.append(report)
-                if report.outcome is Verdict.ADDED and isinstance(person, Newcomer):
+                if report.verdict is Verdict.ADDED and isinstance(person, Newcomer):
                     account = await self._accounts.find_by_key(tx, person.address_key)
                     added.extend((person.address_key, account.handle_key) if account else ())
             raise _Rehearsed
@@ -167,10 +167,10 @@ class PeopleImport:
         if isinstance(person, Refusal) or taken.isdisjoint(_keys(person)):
             return None
         if person.address_key in taken:
-            return LineReport(line=person.line, outcome=Verdict.REFUSED, code="address_doubled")
+            return LineReport(line=person.line, verdict=Verdict.REFUSED, code="address_doubled")
         if await self._accounts.find_by_key(tx, person.address_key) is not None:
             return None
-        return LineReport(line=person.line, outcome=Verdict.REFUSED, code="handle_taken")
+        return LineReport(line=person.line, verdict=Verdict.REFUSED, code="handle_taken")
 
     async def _deal_with(self, tx: Transaction, now: datetime, digest: str, person: Newcomer | Refusal) -> LineReport:
         """What becomes of one line."""
@@ -180,16 +180,16 @@ class PeopleImport:
         if there is not None:
             return await self._already_there(tx, digest, person, there)
         if person.handle_key and await self._accounts.find_by_key(tx, person.handle_key) is not None:
-            return LineReport(line=person.line, outcome=Verdict.REFUSED, code="handle_taken")
+            return LineReport(line=person.line, verdict=Verdict.REFUSED, code="handle_taken")
         try:
             await self._move_in(tx, now, digest, person)
         except BadInput:
-            return LineReport(line=person.line, outcome=Verdict.REFUSED, code="handle_impossible")
+            return LineReport(line=person.line, verdict=Verdict.REFUSED, code="handle_impossible")
         except Conflict:  # somebody signed up with the address or the Portico ID at this very moment
             there = await self._accounts.find_by_key(tx, person.address_key)
-            outcome, code = (Verdict.PRESENT, "") if there else (Verdict.REFUSED, "handle_taken")
-            return LineReport(line=person.line, outcome=outcome, code=code)
-        return LineReport(line=person.line, outcome=Verdict.ADDED)
+            verdict, code = (Verdict.PRESENT, "") if there else (Verdict.REFUSED, "handle_taken")
+            return LineReport(line=person.line, verdict=verdict, code=code)
+        return LineReport(line=person.line, verdict=Verdict.ADDED)
 
     async def _move_in(self, tx: Transaction, now: datetime, digest: str, person: Newcomer) -> None:
         details: dict[str, str | int] = {"import": digest[:_IMPORT_CHARACTERS], "line": person.line}
@@ -216,8 +216,8 @@ class PeopleImport:
         """Whether the account was there before, or another line of this file has brought it."""
         line = await self._find_origin(reader, digest, account)
         if line is None or line == person.line:
-            return LineReport(line=person.line, outcome=Verdict.PRESENT)
-        return LineReport(line=person.line, outcome=Verdict.REFUSED, code="address_doubled")
+            return LineReport(line=person.line, verdict=Verdict.PRESENT)
+        return LineReport(line=person.line, verdict=Verdict.REFUSED, code="address_doubled")
 
     async def _find_origin(self, reader: DatabaseReader, digest: str, account: Account) -> int | None:
         """The line of this file that brought an account; None if none has."""
@@ -238,9 +238,9 @@ class PeopleImport:
             return _refused(person)
         account = await self._accounts.find_by_key(self._database, person.address_key)
         if account is None:
-            return LineReport(line=person.line, outcome=Verdict.REFUSED, code="handle_taken")
+            return LineReport(line=person.line, verdict=Verdict.REFUSED, code="handle_taken")
         if await self._find_origin(self._database, digest, account) == person.line:
-            return LineReport(line=person.line, outcome=Verdict.ADDED)
+            return LineReport(line=person.line, verdict=Verdict.ADDED)
         return await self._already_there(self._database, digest, person, account)
 
 
@@ -249,7 +249,7 @@ def _keys(person: Newcomer) -> tuple[str, ...]:
 
 
 def _refused(refusal: Refusal) -> LineReport:
-    return LineReport(line=refusal.line, outcome=Verdict.REFUSED, code=refusal.code, detail=refusal.detail)
+    return LineReport(line=refusal.line, verdict=Verdict.REFUSED, code=refusal.code, detail=refusal.detail)
 
 
 def _overtaken() -> Conflict:
