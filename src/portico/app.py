@@ -17,11 +17,14 @@ from portico.kernel.clock import SystemClock
 from portico.kernel.errors import PorticoError
 from portico.my_account.api import MyAccountApi
 from portico.my_account.pages import MyAccountPages
+from portico.operators.api import OperatorApi
 from portico.sessions.door import SessionGate
 from portico.signin.api import SignInApi
 from portico.signin.door import Visitors
 from portico.signin.pages import SignInPages
 from portico.signin.reset_api import ResetApi
+from portico.signin.reset_help_api import ResetHelpApi
+from portico.signin.reset_help_pages import ResetHelpPages
 from portico.signin.reset_pages import ResetPages
 from portico.signin.sign_up_api import SignUpApi
 from portico.signin.sign_up_pages import SignUpPages
@@ -97,7 +100,14 @@ class Doors:
     @cached_property
     def routes(self) -> Routes:
         """The table, complete."""
-        rows = [*self._sign_in(), *self._reset(), *self._my_account(), *self._about()]
+        rows = [
+            *self._sign_in(),
+            *self._reset(),
+            *self._reset_help(),
+            *self._operators(),
+            *self._my_account(),
+            *self._about(),
+        ]
         rows += Health(self._house.database, self._house.clock).endpoints()
         if self._ground.is_development:
             rows += self._development()
@@ -158,6 +168,15 @@ class Doors:
             catalogues=self._ground.catalogues,
         )
         return (*pages.endpoints(), *api.endpoints())
+
+    def _reset_help(self) -> tuple[Endpoint, ...]:
+        brand = self._ground.brand
+        pages = ResetHelpPages(pages=self.pages, support_address=brand.support_address)
+        api = ResetHelpApi(pages=self.pages, catalogues=self._ground.catalogues, brand=brand)
+        return (*pages.endpoints(), *api.endpoints())
+
+    def _operators(self) -> tuple[Endpoint, ...]:
+        return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
 
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house

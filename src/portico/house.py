@@ -28,6 +28,8 @@ from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
 from portico.my_account.service import MyAccount
+from portico.operators.service import MailOverview
+from portico.people_import.service import PeopleImport
 from portico.sessions.model import SessionLengths
 from portico.sessions.service import Sessions
 from portico.settings import Settings
@@ -298,6 +300,23 @@ class House:
             is_development=self.ground.is_development,
         )
         return Runner(tasks.jobs())
+
+    @cached_property
+    def mail_overview(self) -> MailOverview:
+        """What operators see of the mail."""
+        return MailOverview(database=self.database, clock=self.clock, mail=self.mail, audit=self.audit)
+
+    @cached_property
+    def people_import(self) -> PeopleImport:
+        """The import of people from elsewhere."""
+        return PeopleImport(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            password=self.password,
+            audit=self.audit,
+            languages=self.ground.catalogues.languages(),
+        )
 
     @cached_property
     def demo_people(self) -> DemoPeople:

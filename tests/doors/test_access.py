@@ -34,6 +34,7 @@ from tests.support.world import (
 )
 
 ANYONE, HOLDER, SIGNED_IN = Access.ANYONE, Access.ATTEMPT_HOLDER, Access.SIGNED_IN
+OPERATOR = Access.OPERATOR
 TABLE: dict[str, Access] = {
     "GET /": ANYONE,
     "GET /signin": ANYONE,
@@ -53,6 +54,7 @@ TABLE: dict[str, Access] = {
     "GET /account/passwordreset/new": ANYONE,
     "POST /account/passwordreset/new": ANYONE,
     "GET /account/passwordreset/done": ANYONE,
+    "GET /account/passwordreset/no-mail": ANYONE,
     "GET /account/passwordreset/{token}": ANYONE,
     "GET /account": SIGNED_IN,
     "GET /account/name": SIGNED_IN,
@@ -76,12 +78,17 @@ TABLE: dict[str, Access] = {
     "POST /api/v1/password-reset/requests": ANYONE,
     "POST /api/v1/password-reset/link": ANYONE,
     "POST /api/v1/password-reset": ANYONE,
+    "GET /api/v1/password-reset/no-mail": ANYONE,
     "GET /api/v1/account": SIGNED_IN,
     "PATCH /api/v1/account": SIGNED_IN,
     "POST /api/v1/account/password": SIGNED_IN,
     "GET /api/v1/account/sessions": SIGNED_IN,
     "DELETE /api/v1/account/sessions": SIGNED_IN,
     "DELETE /api/v1/account/sessions/{session_id}": SIGNED_IN,
+    "GET /api/v1/operator/mails": OPERATOR,
+    "GET /api/v1/operator/mails/counts": OPERATOR,
+    "GET /api/v1/operator/mails/{mail_id}": OPERATOR,
+    "POST /api/v1/operator/mails/{mail_id}/bounced": OPERATOR,
     "GET /api/v1/openapi.json": ANYONE,
     "GET /api/v1/deployment": ANYONE,
 }
@@ -101,6 +108,8 @@ WORTHLESS = {
 }
 """Where anybody may knock, but what a stranger brings along is worth nothing."""
 TOM = "tom@north-clinic.example"
+OLGA = "olga@north-clinic.example"
+"""An operator."""
 SEEN = frozenset({"last_seen_at"})
 
 
@@ -157,6 +166,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/password-reset/requests": lambda: {"identifier": "nobody"},
     "POST /api/v1/password-reset/link": lambda: {"token": "A" * 43},
     "POST /api/v1/password-reset": lambda: {"token": "A" * 43, "new_password": NEW_PASSWORD},
+    "POST /api/v1/operator/mails/{mail_id}/bounced": lambda: {"reason": "550 5.1.1 nobody of that name"},
     "PATCH /api/v1/account": lambda: {"first_name": "Mallory", "last_name": "", "version": 1},
     "POST /api/v1/account/password": lambda: {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
 }
@@ -178,6 +188,7 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
         "token": token,
         "ticket": str(attempt["ticket"]),
         "native_attempt_id": str(attempt["id"]),
+        "mail_id": (await world.house.mail_overview.list_mails())[0].id,
     }
     return Somebody(browser, client, values)
 
@@ -236,6 +247,9 @@ async def test_nobody_gets_further_than_the_table_lets_them(free_world: World) -
             assert told.status_code < 500
             if endpoint.access is HOLDER and "Tom" not in told.text:  # who is signed in is told that, and no more
                 assert_refused(told, 404)
+            if endpoint.access is OPERATOR:
+                assert_refused(told, 403)
+                assert told.json()["code"] == "not_allowed"
             assert "nora" not in told.text.lower(), row(endpoint)
             if endpoint.path.endswith("tokens/revoke"):
                 tom.client.access_token = ""
@@ -250,10 +264,10 @@ def assert_kept_out(endpoint: Endpoint, answer: httpx.Response) -> None:
     assert_carried(answer)
     assert answer.status_code < 500
     match endpoint.access:
-        case Access.SIGNED_IN if endpoint.is_api:
+        case Access.SIGNED_IN | Access.OPERATOR if endpoint.is_api:
             assert_refused(answer, 401)
             assert answer.json()["code"] == "not_signed_in"
-        case Access.SIGNED_IN:
+        case Access.SIGNED_IN | Access.OPERATOR:
             assert answer.status_code == 303, row(endpoint)
             assert answer.headers["location"].startswith("/signin")
         case Access.ATTEMPT_HOLDER:
@@ -273,6 +287,7 @@ async def hers(world: World) -> Dump:
 
 
 async def test_whoever_is_signed_in_reaches_every_door_of_theirs(free_world: World) -> None:  # V8.2.1
+    await free_world.add_person(OLGA, PASSWORD, first_name="Olga", last_name="Peters", is_operator=True)
     for endpoint in free_world.app.routes.endpoints:
         if endpoint.access is ANYONE:
             continue
@@ -281,6 +296,8 @@ async def test_whoever_is_signed_in_reaches_every_door_of_theirs(free_world: Wor
             values = dict(owner.values)
             if endpoint.is_api:
                 values["attempt_id"] = values["native_attempt_id"]
+            if endpoint.access is OPERATOR:
+                await client.sign_in(OLGA)
             answer = await owner.call(endpoint, values)
             assert_carried(answer)
             assert answer.status_code < 500, row(endpoint)

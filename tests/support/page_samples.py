@@ -9,6 +9,7 @@ import portico
 from portico.factors.password_rules import PasswordPolicy, criteria
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues, Message, message
+from portico.signin.reset_help import help_steps
 from portico.web.assets import Assets
 from portico.web.language import offered_languages
 from portico.web.templates import Failure, Frame, ShownPerson, Templates
@@ -312,6 +313,12 @@ RESET = (
         {"identifier": "", "failure": _failed("identifier", "signin.identifier.missing")},
     ),
     PageSample("reset-sent", "reset/sent.html", {"identifier": IDENTIFIER}),
+    PageSample("reset-no-mail", "reset/no_mail.html", {"steps": help_steps(support_address="help@example.org")}),
+    PageSample(
+        "reset-no-mail-providers",
+        "reset/no_mail.html",
+        {"steps": help_steps(support_address="help@example.org", providers=("Google", "Apple"))},
+    ),
     PageSample("reset-choose", "reset/choose.html", _NEW_PASSWORD),
     PageSample(
         "reset-choose-failed",

@@ -87,6 +87,7 @@ class World:
         language: str = "en",
         state: AccountState = AccountState.ACTIVE,
         must_change: ChangeReason | None = None,
+        is_operator: bool = False,
     ) -> Account:
         """Somebody with an account; an empty password means none."""
         new = await self.house.password.prepare(password) if password else None
@@ -101,6 +102,7 @@ class World:
                 first_name=first_name,
                 last_name=last_name,
                 language=language,
+                is_operator=is_operator,
             )
             if new is not None:
                 await self.house.password.set_password(tx, self.clock.now(), account.id, new, properties)

@@ -3,6 +3,8 @@
 import re
 from datetime import datetime
 
+from msgspec import structs
+
 from portico.accounts import store
 from portico.accounts.model import Account, AccountState
 from portico.audit.model import Event, EventKind
@@ -62,9 +64,13 @@ class Accounts:
         time_zone: str = "",
         terms: str = "",
         is_operator: bool = False,
+        state: AccountState = AccountState.ACTIVE,
+        created_at: datetime | None = None,
+        recorded_as: Event | None = None,
     ) -> Account:
         """Create an account whose mailbox somebody vouches for; the handle is derived where none is given.
 
+        ``created_at`` is when it came into being elsewhere, and ``recorded_as`` the event that tells how it came here.
         Raises BadInput for an impossible address or handle, Conflict for a taken one.
         """
         address_form = address_key(address)
@@ -82,19 +88,20 @@ class Accounts:
             first_name=one_line(first_name)[:NAME_MAX],
             last_name=one_line(last_name)[:NAME_MAX],
             language=language,
-            state=AccountState.ACTIVE,
+            state=state,
             is_operator=is_operator,
             address_confirmed_at=now,
             epoch=1,
             version=1,
-            created_at=now,
+            created_at=created_at or now,
             time_zone=time_zone,
             terms=terms,
             terms_accepted_at=now if terms else None,
         )
         if not await store.add_account(tx, account):
             raise Conflict("the address or the Portico ID is taken")
-        await self._audit.append(tx, now, Event(kind=EventKind.ACCOUNT_CREATED, subject_id=account.id))
+        event = recorded_as or Event(kind=EventKind.ACCOUNT_CREATED)
+        await self._audit.append(tx, now, structs.replace(event, subject_id=account.id))
         return account
 
     async def rename(

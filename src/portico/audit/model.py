@@ -11,6 +11,7 @@ class EventKind(StrEnum):
     """Everything that is recorded. The names are stable: people search for them and programs read them."""
 
     ACCOUNT_CREATED = "account.created"
+    ACCOUNT_IMPORTED = "account.imported"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
     PROFILE_CHANGED = "account.profile_changed"
@@ -26,6 +27,7 @@ class EventKind(StrEnum):
     RESET_LINK_REFUSED = "password.reset_link_refused"
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED = "session.all_ended"
+    MAIL_BOUNCED = "mail.bounced"
     REFRESH_TOKEN_REUSED = "session.refresh_token_reused"
 
 

@@ -35,6 +35,17 @@ async def list_events(reader: Reader, subject_id: str, limit: int) -> list[Recor
     return [_recorded(row) for row in rows]
 
 
+async def find_first(reader: Reader, subject_id: str, kind: EventKind) -> RecordedEvent | None:
+    """The oldest event of a kind that concerns one account."""
+    row = await reader.find_row(
+        "SELECT id, at, kind, subject_id, actor_id, session_id, details FROM audit_events "
+        "WHERE subject_id = $1 AND kind = $2 ORDER BY at, id LIMIT 1",
+        subject_id,
+        kind.value,
+    )
+    return _recorded(row) if row else None
+
+
 def _recorded(row: Row) -> RecordedEvent:
     event = Event(
         kind=EventKind(row["kind"]),

@@ -103,6 +103,38 @@ class MailRequest(msgspec.Struct, frozen=True, kw_only=True):
     subject_id: str | None = None
 
 
+class MailFate(StrEnum):
+    """What operators are told of a mail, in the words of mail servers."""
+
+    QUEUED = "queued"
+    """It waits for its first try."""
+    ACCEPTED = "accepted"
+    """A mail server has taken it."""
+    DEFERRED = "deferred"
+    """A try has failed, and another follows."""
+    BOUNCED = "bounced"
+    """Refused for good or for too long, or reported as undeliverable after it was accepted."""
+    DROPPED = "dropped"
+    """Never sent, because what it carries would have been dead on arrival."""
+
+
+def fate_of(status: MailStatus, *, has_failed: bool, has_bounced: bool) -> MailFate:
+    """The operators' word for a mail; ``has_failed``: the last try did, ``has_bounced``: that was reported later."""
+    if has_bounced:
+        return MailFate.BOUNCED
+    match status:
+        case MailStatus.QUEUED:
+            return MailFate.DEFERRED if has_failed else MailFate.QUEUED
+        case MailStatus.DELIVERED:
+            return MailFate.ACCEPTED
+        case MailStatus.DEAD:
+            return MailFate.BOUNCED
+        case MailStatus.DROPPED:
+            return MailFate.DROPPED
+        case _:
+            assert_never(status)
+
+
 class NewMail(msgspec.Struct, frozen=True, kw_only=True):
     """A mail as it enters the outbox."""
 
@@ -139,6 +171,15 @@ class MailRecord(msgspec.Struct, frozen=True, kw_only=True):
     next_try_at: datetime
     settled_at: datetime | None
     last_error: str | None
+    bounced_at: datetime | None = None
+    bounce: str | None = None
+    """What the mail system said when it came back."""
+
+    @property
+    def fate(self) -> MailFate:
+        """What operators are told of it."""
+        has_failed, has_bounced = self.last_error is not None, self.bounced_at is not None
+        return fate_of(self.status, has_failed=has_failed, has_bounced=has_bounced)
 
 
 def kind_of(message: MailMessage) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from portico.database.engine import Database
 from portico.kernel.clock import Clock
-from portico.kernel.errors import NotSignedIn
+from portico.kernel.errors import NotAllowed, NotSignedIn
 from portico.sessions.model import BrowserToken, SignedIn
 from portico.sessions.service import Sessions
 from portico.web import cookies
@@ -29,9 +29,13 @@ class SessionGate:
         self._cookies = jar
 
     async def admit(self, request: Request, endpoint: Endpoint) -> None:
-        """Raises NotSignedIn where the table asks for a session and none came."""
+        """Raises NotSignedIn where the table asks for a session and none came, NotAllowed where it is not enough."""
         if endpoint.access is Access.SIGNED_IN:
             await self.get_signed_in(request)
+        elif endpoint.access is Access.OPERATOR:
+            signed_in = await self.get_signed_in(request)
+            if not signed_in.account.is_operator:
+                raise NotAllowed("for operators only")
 
     async def find_signed_in(self, request: Request) -> SignedIn | None:
         """The caller's live session, looked up once for each request."""

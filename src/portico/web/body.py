@@ -64,6 +64,12 @@ async def read_json(request: Request, shape: Any) -> Any:
     return document
 
 
+def read_query(request: Request, shape: type[T]) -> T:
+    """The query of an address as ``shape``. Every page and call may name a ``language`` besides."""
+    values = _once([pair for pair in request.query_params.multi_items() if pair[0] != "language"])
+    return _convert(values, shape)
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Fields by their names; raises BadInput where one was sent twice."""
     values = dict(pairs)
@@ -72,11 +78,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _convert(values: dict[str, str], shape: type[F]) -> F:
+def _convert(values: dict[str, str], shape: type[T]) -> T:
     try:
         return msgspec.convert(values, shape, strict=False)
     except msgspec.ValidationError as error:
-        raise BadInput(f"the form does not fit: {error}") from error
+        raise BadInput(f"what was sent does not fit: {error}") from error
 
 
 def _content_type(request: Request) -> str:
