@@ -263,7 +263,7 @@ class BrowserTeller(Storyteller):
     async def open_name(self) -> None:
         """See :class:`Storyteller`."""
         await self.page.goto("/account")
-        await self.press(self.link("my_account.name.change"))
+        await self.press(self.link("my_account.profile.change"))
 
     async def save_name(self, first_name: str, last_name: str) -> None:
         """See :class:`Storyteller`."""
@@ -429,7 +429,7 @@ class ApiTeller(Storyteller):
         """See :class:`Storyteller`."""
         body = {"first_name": first_name, "last_name": last_name, "version": self._version}
         await self.call("PATCH", "/account", body)
-        said = {200: "my_account.name.saved", 409: "my_account.name.changed_meanwhile"}.get(self._status)
+        said = {200: "my_account.profile.saved", 409: "my_account.profile.changed_meanwhile"}.get(self._status)
         self._said.update({said: ""} if said else {})
 
     async def count_sessions(self) -> int:

@@ -93,7 +93,7 @@ async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> Asyn
     yield "my-account"
     await teller.page.locator("[data-menu] summary").click()
     yield "my-account-menu"
-    await teller.page.goto("/account/name")
+    await teller.page.goto("/account/profile")
     yield "name"
     await teller.save_name("  ", "")
     yield "name-missing"

@@ -1,5 +1,6 @@
-"""Accounts: found by what people type, created, renamed, disabled; the security epoch raised."""
+"""Accounts: found by what people type, created, disabled; the security epoch raised."""
 
+import hashlib
 import re
 from datetime import datetime
 
@@ -87,25 +88,11 @@ class Accounts:
             version=1,
             created_at=now,
         )
-        if not await store.add_account(tx, account):
+        # Looked at after the insert: whoever gives this handle up at the same moment has been waited for by then.
+        if not await store.add_account(tx, account) or await store.is_retired(tx, handle_hash(handle_form)):
             raise Conflict("the address or the Portico ID is taken")
         await self._audit.append(tx, now, Event(kind=EventKind.ACCOUNT_CREATED, subject_id=account.id))
         return account
-
-    async def rename(
-        self, tx: Transaction, now: datetime, account: Account, first_name: str, last_name: str, version: int
-    ) -> None:
-        """Set the names; raises Conflict when the profile has changed since ``version`` was read."""
-        first, last = one_line(first_name), one_line(last_name)
-        if not first and not last:
-            raise BadInput("a name is needed", field="first_name", reason="missing")
-        if max(len(first), len(last)) > NAME_MAX:
-            field = "first_name" if len(first) > NAME_MAX else "last_name"
-            raise BadInput("the name is too long", field=field, reason="too_long")
-        if not await store.rename_account(tx, account.id, first, last, version):
-            raise Conflict("the profile was changed meanwhile")
-        event = Event(kind=EventKind.PROFILE_CHANGED, subject_id=account.id, actor_id=account.id)
-        await self._audit.append(tx, now, event)
 
     async def keep_language(self, tx: Transaction, account_id: str, language: str) -> None:
         """Remember the language a person chose; mails are written in it."""
@@ -143,6 +130,18 @@ class Accounts:
         for attempt in range(_HANDLE_ATTEMPTS):
             digits = 2 + attempt // 4
             handle = stem if attempt == 0 else f"{stem}{self._chance.draw_below(10**digits):0{digits}d}"
-            if handle not in RESERVED_HANDLES and await store.find_account_by_handle(tx, handle) is None:
+            if handle not in RESERVED_HANDLES and await is_free(tx, handle):
                 return handle
         return None
+
+
+async def is_free(reader: Reader, handle_key: str) -> bool:
+    """Whether nobody has this handle and nobody ever gave it up (D1)."""
+    if await store.is_retired(reader, handle_hash(handle_key)):
+        return False
+    return await store.find_account_by_handle(reader, handle_key) is None
+
+
+def handle_hash(handle_key: str) -> bytes:
+    """The SHA-256 by which a handle that was given up is remembered."""
+    return hashlib.sha256(handle_key.encode()).digest()

@@ -143,6 +143,17 @@ async def list_mails(reader: Reader, status: MailStatus | None, before_id: str |
     return [_record(row) for row in rows]
 
 
+async def list_mails_of(reader: Reader, account_id: str, limit: int) -> list[MailRecord]:
+    """The newest mails that were for one account, newest first."""
+    rows = await reader.list_rows(
+        "SELECT id, kind, recipient, language, params, account_id, created_at, useless_at, status, tries, next_try_at, "
+        "settled_at, last_error FROM outbox WHERE account_id = $1 ORDER BY id DESC LIMIT $2",
+        account_id,
+        limit,
+    )
+    return [_record(row) for row in rows]
+
+
 async def count_by_status(reader: Reader) -> dict[MailStatus, int]:
     """How many mails are in each state. Reads the whole index: not inside a transaction."""
     rows = await reader.list_rows("SELECT status, COUNT(*) AS mails FROM outbox GROUP BY status")

@@ -100,6 +100,10 @@ class Mail:
         """What was sent and what waits, newest first, without anything that opens something."""
         return await outbox.list_mails(reader, status, before_id, limit)
 
+    async def list_mails_of(self, reader: Reader, account_id: str, limit: int) -> list[MailRecord]:
+        """What was sent to one account and what waits for it, newest first."""
+        return await outbox.list_mails_of(reader, account_id, limit)
+
     async def count_by_status(self, reader: Reader) -> dict[MailStatus, int]:
         """How many mails are queued, delivered, dropped and dead; states without any are missing."""
         return await outbox.count_by_status(reader)

@@ -32,7 +32,10 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One row. ``body`` and ``output`` are the structs of the JSON API; ``status`` is that of success."""
+    """One row. ``body`` and ``output`` are the structs of the JSON API; ``status`` is that of success.
+
+    ``takes`` and ``gives`` are the content types of what is no JSON; ``query`` names what may stand in the query.
+    """
 
     method: str
     path: str
@@ -43,6 +46,9 @@ class Endpoint:
     output: Any = None
     status: int = 200
     errors: tuple[type[PorticoError], ...] = ()
+    takes: str = ""
+    gives: str = ""
+    query: tuple[str, ...] = ()
 
     @property
     def is_api(self) -> bool:
