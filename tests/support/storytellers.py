@@ -271,6 +271,20 @@ class BrowserTeller(Storyteller):
         await self.field("my_account.last_name").fill(last_name)
         await self.press(self.button("form.save"))
 
+    async def upload_picture(self, content: bytes) -> None:
+        """Choose a picture on the profile page, and send it."""
+        await self.page.goto("/account/profile")
+        file = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": content}
+        await self.field("my_account.picture.choose").set_input_files(files=[file])  # type: ignore[list-item]
+        await self.press(self.button("my_account.picture.submit"))
+
+    async def change_handle(self, handle: str, password: str) -> None:
+        """Choose another Portico ID."""
+        await self.page.goto("/account/handle")
+        await self.field("my_account.handle.new").fill(handle)
+        await self.field("my_account.password.current").fill(password)
+        await self.press(self.primary)
+
     async def count_sessions(self) -> int:
         """See :class:`Storyteller`."""
         await self.page.goto("/account")

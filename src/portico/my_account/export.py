@@ -143,6 +143,7 @@ class OwnData:
         mail: Mail,
         sessions: Sessions,
         sign_in: SignIn,
+        list_max: int = LIST_MAX,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -152,6 +153,7 @@ class OwnData:
         self._mail = mail
         self._sessions = sessions
         self._sign_in = sign_in
+        self._list_max = list_max
 
     async def export(self, visitor: Visitor, current_password: str) -> Export | Failure:
         """The document, or why the password was not good. Raises Throttled after too many wrong ones."""
@@ -174,13 +176,13 @@ class OwnData:
         methods = await list_methods(database, account_id)
         sessions = await self._sessions.list_open(database, account_id, now)
         devices = await self._sessions.list_devices(database, account_id, now)
-        events = await self._audit.list_events(database, account_id, LIST_MAX + 1)
-        mails = await self._mail.list_mails_of(database, account_id, LIST_MAX + 1)
+        events = await self._audit.list_events(database, account_id, self._list_max + 1)
+        mails = await self._mail.list_mails_of(database, account_id, self._list_max + 1)
         return Export(
             format=FORMAT,
             version=VERSION,
             exported_at=now,
-            is_complete=max(len(events), len(mails)) <= LIST_MAX,
+            is_complete=max(len(events), len(mails)) <= self._list_max,
             account=_exported(account, ExportedAccount),
             picture=_picture(picture) if picture else None,
             sign_in_methods=[_exported(method, ExportedMethod) for method in methods],
@@ -194,7 +196,7 @@ class OwnData:
                     session_id=recorded.event.session_id,
                     details=recorded.event.details,
                 )
-                for recorded in events[:LIST_MAX]
+                for recorded in events[: self._list_max]
             ],
             mails=[
                 ExportedMail(
@@ -204,7 +206,7 @@ class OwnData:
                     status=mail.status.value,
                     settled_at=mail.settled_at,
                 )
-                for mail in mails[:LIST_MAX]
+                for mail in mails[: self._list_max]
             ],
         )
 
