@@ -16,7 +16,12 @@ from portico.jobs.pages import Health
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import PorticoError
 from portico.my_account.api import MyAccountApi
+from portico.my_account.door import Room
+from portico.my_account.history_api import HistoryApi
+from portico.my_account.history_pages import HistoryPages
 from portico.my_account.pages import MyAccountPages
+from portico.my_account.profile_api import ProfileApi
+from portico.my_account.profile_pages import ProfilePages
 from portico.operators.api import OperatorApi
 from portico.sessions.door import SessionGate
 from portico.signin.api import SignInApi
@@ -180,11 +185,12 @@ class Doors:
 
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house
+        room = Room(self.pages, self.gate)
         pages = MyAccountPages(
-            pages=self.pages,
-            gate=self.gate,
+            room=room,
             visitors=self.visitors,
             my_account=house.my_account,
+            profile=house.own_profile,
             password=house.password,
         )
         api = MyAccountApi(
@@ -194,7 +200,30 @@ class Doors:
             my_account=house.my_account,
             catalogues=self._ground.catalogues,
         )
-        return (*pages.endpoints(), *api.endpoints())
+        return (*pages.endpoints(), *self._profile(room), *api.endpoints())
+
+    def _profile(self, room: Room) -> tuple[Endpoint, ...]:
+        house, catalogues = self._house, self._ground.catalogues
+        pages = ProfilePages(
+            room=room, visitors=self.visitors, profile=house.own_profile, languages=catalogues.languages()
+        )
+        api = ProfileApi(
+            pages=self.pages,
+            gate=self.gate,
+            visitors=self.visitors,
+            profile=house.own_profile,
+            catalogues=catalogues,
+        )
+        history_pages = HistoryPages(room=room, visitors=self.visitors, history=house.own_history, data=house.own_data)
+        history_api = HistoryApi(
+            pages=self.pages,
+            gate=self.gate,
+            visitors=self.visitors,
+            history=house.own_history,
+            data=house.own_data,
+            catalogues=catalogues,
+        )
+        return (*pages.endpoints(), *history_pages.endpoints(), *api.endpoints(), *history_api.endpoints())
 
     def _about(self) -> tuple[Endpoint, ...]:
         ground = self._ground

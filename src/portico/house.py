@@ -6,6 +6,8 @@ these; ``app`` puts the doors around them.
 
 from functools import cached_property
 
+from portico.accounts.pictures import Pictures
+from portico.accounts.profile import Profiles
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
 from portico.development.people import DemoPeople
@@ -27,6 +29,9 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.my_account.export import OwnData
+from portico.my_account.history import OwnHistory
+from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.operators.service import MailOverview
 from portico.people_import.service import PeopleImport
@@ -281,6 +286,42 @@ class House:
             sessions=self.sessions,
             sign_in=self.sign_in,
             password_change=self.password_change,
+        )
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """The profile pictures."""
+        return Pictures(self.audit)
+
+    @cached_property
+    def own_profile(self) -> OwnProfile:
+        """What signed-in people say about themselves."""
+        return OwnProfile(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            profiles=Profiles(self.audit, self.ground.catalogues.languages()),
+            pictures=self.pictures,
+            sign_in=self.sign_in,
+        )
+
+    @cached_property
+    def own_history(self) -> OwnHistory:
+        """What happened to signed-in people's accounts."""
+        return OwnHistory(database=self.database, audit=self.audit, sessions=self.sessions)
+
+    @cached_property
+    def own_data(self) -> OwnData:
+        """What signed-in people take with them."""
+        return OwnData(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            pictures=self.pictures,
+            audit=self.audit,
+            mail=self.mail,
+            sessions=self.sessions,
+            sign_in=self.sign_in,
         )
 
     @cached_property

@@ -19,6 +19,7 @@ from portico.web.routing import Access, Endpoint, Routes
 from tests.architecture.source import modules
 from tests.support.databases import Templates
 from tests.support.dump import Dump, dump
+from tests.support.pictures import picture
 from tests.support.refusals import assert_carried, assert_refused
 from tests.support.world import (
     ADDRESS,
@@ -57,13 +58,23 @@ TABLE: dict[str, Access] = {
     "GET /account/passwordreset/no-mail": ANYONE,
     "GET /account/passwordreset/{token}": ANYONE,
     "GET /account": SIGNED_IN,
+    "GET /account/profile": SIGNED_IN,
+    "POST /account/profile": SIGNED_IN,
     "GET /account/name": SIGNED_IN,
-    "POST /account/name": SIGNED_IN,
+    "GET /account/handle": SIGNED_IN,
+    "POST /account/handle": SIGNED_IN,
+    "POST /account/picture": SIGNED_IN,
+    "POST /account/picture/remove": SIGNED_IN,
+    "GET /account/picture/{digest}": SIGNED_IN,
+    "GET /account/history": SIGNED_IN,
+    "GET /account/export": SIGNED_IN,
+    "POST /account/export": SIGNED_IN,
     "GET /account/password": SIGNED_IN,
     "POST /account/password": SIGNED_IN,
     "GET /account/sessions": SIGNED_IN,
     "POST /account/sessions/end-others": SIGNED_IN,
     "POST /account/sessions/{session_id}/end": SIGNED_IN,
+    "POST /account/devices/{device_id}/forget": SIGNED_IN,
     "GET /help": ANYONE,
     "GET /api": ANYONE,
     "GET /healthz": ANYONE,
@@ -89,6 +100,15 @@ TABLE: dict[str, Access] = {
     "GET /api/v1/operator/mails/counts": OPERATOR,
     "GET /api/v1/operator/mails/{mail_id}": OPERATOR,
     "POST /api/v1/operator/mails/{mail_id}/bounced": OPERATOR,
+    "GET /api/v1/account/devices": SIGNED_IN,
+    "DELETE /api/v1/account/devices/{device_id}": SIGNED_IN,
+    "POST /api/v1/account/handle": SIGNED_IN,
+    "GET /api/v1/account/picture": SIGNED_IN,
+    "PUT /api/v1/account/picture": SIGNED_IN,
+    "DELETE /api/v1/account/picture": SIGNED_IN,
+    "GET /api/v1/account/methods": SIGNED_IN,
+    "GET /api/v1/account/history": SIGNED_IN,
+    "POST /api/v1/account/export": SIGNED_IN,
     "GET /api/v1/openapi.json": ANYONE,
     "GET /api/v1/deployment": ANYONE,
 }
@@ -132,9 +152,13 @@ class Somebody:
         if endpoint.is_api:
             body = None if endpoint.body is None else BODIES[row(endpoint)]()
             headers = {"portico-ticket": values["ticket"]} if "ticket" in self.values else {}
+            if endpoint.takes:
+                return await self.client.send_bytes(endpoint.method, path.removeprefix("/api/v1"), picture())
             return await self.client.call(method or endpoint.method, path.removeprefix("/api/v1"), body, **headers)
         if endpoint.is_read:
             return await self.browser.client.request(method or "GET", path)
+        if row(endpoint) == "POST /account/picture":
+            return await self.browser.upload(path, picture(), csrf=await self.csrf(endpoint))
         return await self.browser.post(path, {**FIELDS.get(row(endpoint), {}), "csrf": await self.csrf(endpoint)})
 
     async def csrf(self, endpoint: Endpoint) -> str:
@@ -152,8 +176,10 @@ FIELDS: dict[str, dict[str, str]] = {
     "POST /signup": {"address": "somebody@north-clinic.example"},
     "POST /account/passwordreset": {"identifier": "nobody"},
     "POST /account/passwordreset/new": NEW,
-    "POST /account/name": {"first_name": "Mallory", "last_name": "", "version": "1"},
+    "POST /account/profile": {"first_name": "Mallory", "last_name": "", "version": "1"},
     "POST /account/password": {"current_password": PASSWORD, **NEW},
+    "POST /account/handle": {"handle": "somebody.else", "current_password": PASSWORD},
+    "POST /account/export": {"current_password": PASSWORD},
 }
 BODIES: dict[str, Any] = {
     "POST /api/v1/signin": lambda: {"installation": "A" * 43, "identifier": "nobody"},
@@ -169,6 +195,8 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/operator/mails/{mail_id}/bounced": lambda: {"reason": "550 5.1.1 nobody of that name"},
     "PATCH /api/v1/account": lambda: {"first_name": "Mallory", "last_name": "", "version": 1},
     "POST /api/v1/account/password": lambda: {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
+    "POST /api/v1/account/handle": lambda: {"handle": "somebody.else", "current_password": PASSWORD},
+    "POST /api/v1/account/export": lambda: {"current_password": PASSWORD},
 }
 
 
@@ -182,7 +210,10 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
     await client.sign_in()
     attempt = await client.begin()
     sessions = (await client.call("GET", "/account/sessions")).json()["sessions"]
+    kept = await client.send_bytes("PUT", "/account/picture", picture())
     values = {
+        "device_id": sessions[0]["device_id"],
+        "digest": kept.json()["picture"],
         "attempt_id": page.request.url.path.rpartition("/")[2],
         "session_id": sessions[0]["id"],
         "token": token,
@@ -314,7 +345,11 @@ async def put_back(world: World) -> None:
 
     async def body(tx: Any) -> None:
         await change.replace(tx, now, account, new, (), is_reset=False)
-        await tx.execute("UPDATE accounts SET first_name = 'Nora', version = 1 WHERE id = $1", account.id)
+        await tx.execute(
+            "UPDATE accounts SET first_name = 'Nora', version = 1, handle = 'nora', handle_key = 'nora', "
+            "handle_changed_at = NULL WHERE id = $1",
+            account.id,
+        )
 
     await world.house.database.transact(body)
 
@@ -349,9 +384,12 @@ async def test_what_the_account_shows_is_listed_field_by_field(free_world: World
     async with free_world.native() as client:
         await client.sign_in()
         account = (await client.call("GET", "/account")).json()
-        assert set(account) == {"id", "address", "handle", "first_name", "last_name", "language", "version"}
+        assert set(account) == {
+            "id", "address", "handle", "may_change_handle", "first_name", "last_name", "language", "time_zone",
+            "picture", "version",
+        }  # fmt: skip
         session = (await client.call("GET", "/account/sessions")).json()["sessions"][0]
-        assert set(session) == {"id", "kind", "device_name", "opened_at", "last_seen_at", "is_current"}
+        assert set(session) == {"id", "kind", "device_id", "device_name", "opened_at", "last_seen_at", "is_current"}
 
 
 async def test_cookies_are_bound_to_the_host_and_hidden_from_script(free_world: World) -> None:  # V3.3, D21
@@ -410,8 +448,8 @@ async def cookies_of_a_full_flow(world: World, browser: Browser) -> list[tuple[s
     answers.append(await browser.submit(page, "/account/passwordreset/new", **NEW))
     answers.append(signed := await browser.sign_in(password=NEW_PASSWORD, stay=True))
     assert [morsel["max-age"] for name, morsel in parse(signed) if "session" in name] == [str(30 * 86_400)]
-    answers.append(page := await browser.get("/account/name"))
-    answers.append(await browser.submit(page, "/account/name", first_name="\U0001f600" * 100, last_name="x" * 101))
+    answers.append(page := await browser.get("/account/profile"))
+    answers.append(await browser.submit(page, "/account/profile", first_name="\U0001f600" * 100, last_name="x" * 101))
     answers.append(page := await browser.get("/account/password"))
     other = {"new_password": "Copper-Bridge-19", "repeat_password": "Copper-Bridge-19"}
     answers.append(await browser.submit(page, "/account/password", current_password=NEW_PASSWORD, **other))

@@ -293,13 +293,27 @@ class BrowserTeller(Storyteller):
     async def open_name(self) -> None:
         """See :class:`Storyteller`."""
         await self.page.goto("/account")
-        await self.press(self.link("my_account.name.change"))
+        await self.press(self.link("my_account.profile.change"))
 
     async def save_name(self, first_name: str, last_name: str) -> None:
         """See :class:`Storyteller`."""
         await self.field("my_account.first_name").fill(first_name)
         await self.field("my_account.last_name").fill(last_name)
         await self.press(self.button("form.save"))
+
+    async def upload_picture(self, content: bytes) -> None:
+        """Choose a picture on the profile page, and send it."""
+        await self.page.goto("/account/profile")
+        file = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": content}
+        await self.field("my_account.picture.choose").set_input_files(files=[file])  # type: ignore[list-item]
+        await self.press(self.button("my_account.picture.submit"))
+
+    async def change_handle(self, handle: str, password: str) -> None:
+        """Choose another Portico ID."""
+        await self.page.goto("/account/handle")
+        await self.field("my_account.handle.new").fill(handle)
+        await self.field("my_account.password.current").fill(password)
+        await self.press(self.primary)
 
     async def count_sessions(self) -> int:
         """See :class:`Storyteller`."""
@@ -475,7 +489,7 @@ class ApiTeller(Storyteller):
         """See :class:`Storyteller`."""
         body = {"first_name": first_name, "last_name": last_name, "version": self._version}
         await self.call("PATCH", "/account", body)
-        said = {200: "my_account.name.saved", 409: "my_account.name.changed_meanwhile"}.get(self._status)
+        said = {200: "my_account.profile.saved", 409: "my_account.profile.changed_meanwhile"}.get(self._status)
         self._said.update({said: ""} if said else {})
 
     async def count_sessions(self) -> int:

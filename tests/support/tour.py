@@ -12,6 +12,7 @@ from typing import TypeAlias
 import httpx
 
 from portico.kernel.chance import SystemChance
+from tests.support.pictures import picture
 from tests.support.storytellers import ApiTeller, BrowserTeller
 from tests.support.town import NEW_PASSWORD, Person
 
@@ -119,18 +120,33 @@ async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> Asyn
     yield "my-account"
     await teller.page.locator("[data-menu] summary").click()
     yield "my-account-menu"
-    await teller.page.goto("/account/name")
-    yield "name"
+    await teller.page.goto("/account/profile")
+    yield "profile"
     await teller.save_name("  ", "")
-    yield "name-missing"
+    yield "profile-missing"
+    await teller.upload_picture(b"no picture")
+    yield "profile-picture-failed"
+    await teller.upload_picture(picture("JPEG", (640, 480)))
+    yield "profile-picture"
     await teller.save_name(guests.active.first_name, guests.active.last_name)
     yield "my-account-saved"
+    await teller.page.goto("/account/handle")
+    yield "handle"
+    await teller.change_handle(guests.active.first_name, "not-my-Password-1")
+    yield "handle-failed"
     await teller.page.goto("/account/password")
     yield "change-own-password"
     await teller.change_password("not-my-Password-1", NEW_PASSWORD)
     yield "change-own-password-failed"
     await teller.page.goto("/account/sessions")
     yield "sessions"
+    await teller.page.goto("/account/history")
+    yield "history"
+    await teller.page.goto("/account/export")
+    yield "export"
+    await teller.field("my_account.password.current").fill("not-my-Password-1")
+    await teller.press(teller.primary)
+    yield "export-failed"
     await teller.page.goto("/signin")
     yield "already"
 

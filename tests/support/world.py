@@ -146,6 +146,11 @@ class Browser:
         """Send a form from one of our own pages."""
         return await self.client.post(path, data=fields, headers={"origin": BASE, **headers})
 
+    async def upload(self, path: str, content: bytes, name: str = "picture", **fields: str) -> httpx.Response:
+        """Send a form with a file, as a browser does."""
+        files = {name: ("photo.png", content, "image/png")}
+        return await self.client.post(path, data=fields, files=files, headers={"origin": BASE})
+
     async def submit(self, page: httpx.Response, path: str, /, **fields: str) -> httpx.Response:
         """Fill the form on a page that leads to ``path``, with its hidden fields, and send it."""
         return await self.post(path, {**hidden_fields(page, path), **fields})
@@ -189,6 +194,11 @@ class Native:
         if self.access_token:
             given.setdefault("authorization", f"Bearer {self.access_token}")
         return await self.client.request(method, f"/api/v1{path}", json=body, headers=given)
+
+    async def send_bytes(self, method: str, path: str, content: bytes, **headers: str) -> httpx.Response:
+        """One call below ``/api/v1`` with a body that is no JSON."""
+        given = {"authorization": f"Bearer {self.access_token}", "content-type": "application/octet-stream", **headers}
+        return await self.client.request(method, f"/api/v1{path}", content=content, headers=given)
 
     async def begin(self, identifier: str = ADDRESS) -> dict[str, object]:
         """Begin an attempt and keep its ticket."""

@@ -15,6 +15,10 @@ class EventKind(StrEnum):
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
     PROFILE_CHANGED = "account.profile_changed"
+    HANDLE_CHANGED = "account.handle_changed"
+    PICTURE_CHANGED = "account.picture_changed"
+    PICTURE_REMOVED = "account.picture_removed"
+    DATA_EXPORTED = "account.data_exported"
     SIGN_IN_SUCCEEDED = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_THROTTLED = "sign_in.throttled"
@@ -29,6 +33,7 @@ class EventKind(StrEnum):
     SESSIONS_ENDED = "session.all_ended"
     MAIL_BOUNCED = "mail.bounced"
     REFRESH_TOKEN_REUSED = "session.refresh_token_reused"
+    DEVICE_FORGOTTEN = "device.forgotten"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Recording what happened, in the transaction in which it happened."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 import structlog
@@ -33,3 +34,12 @@ class Audit:
     async def find_first(self, reader: Reader, account_id: str, kind: EventKind) -> RecordedEvent | None:
         """The oldest event of a kind that concerns an account."""
         return await store.find_first(reader, account_id, kind)
+
+    async def list_history(
+        self, reader: Reader, account_id: str, kinds: Collection[EventKind], *, before_id: str = "", limit: int
+    ) -> list[RecordedEvent]:
+        """The events of these kinds that concern an account, newest first.
+
+        ``before_id`` goes on where the last page ended; an id that is none of this account's gives nothing.
+        """
+        return await store.list_history(reader, account_id, kinds, before_id, limit)

@@ -42,6 +42,16 @@ class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
     is_current: bool
 
 
+class SignInMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential as its owner sees it: never the secret. ``used_at`` is empty until it has been used."""
+
+    kind: ProofKind
+    added_at: datetime
+    changed_at: datetime
+    used_at: datetime | None
+    through_mailbox: bool
+
+
 class EnrolledCredential(msgspec.Struct, frozen=True, kw_only=True):
     """That an account has a credential of a kind."""
 

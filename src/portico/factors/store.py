@@ -5,7 +5,14 @@ from datetime import datetime
 import msgspec
 
 from portico.database.engine import Reader, Row, Transaction
-from portico.factors.model import EnrolledCredential, MailedCode, MailedLink, PasswordCredential, PasswordProperties
+from portico.factors.model import (
+    EnrolledCredential,
+    MailedCode,
+    MailedLink,
+    PasswordCredential,
+    PasswordProperties,
+    SignInMethod,
+)
 from portico.factors.proof import ProofKind
 from portico.kernel.clock import from_micros, to_micros
 
@@ -29,6 +36,25 @@ async def list_enrolled(reader: Reader, account_id: str) -> list[EnrolledCredent
     sql = "SELECT kind, properties FROM credentials WHERE account_id = $1 ORDER BY created_at, id"
     rows = await reader.list_rows(sql, account_id)
     return [EnrolledCredential(kind=ProofKind(row["kind"]), properties=row["properties"].encode()) for row in rows]
+
+
+async def list_methods(reader: Reader, account_id: str) -> list[SignInMethod]:
+    """An account's credentials without their secrets, oldest first."""
+    rows = await reader.list_rows(
+        "SELECT kind, properties, created_at, changed_at, used_at FROM credentials WHERE account_id = $1 "
+        "ORDER BY created_at, id",
+        account_id,
+    )
+    return [
+        SignInMethod(
+            kind=ProofKind(row["kind"]),
+            added_at=from_micros(row["created_at"]),
+            changed_at=from_micros(row["changed_at"]),
+            used_at=None if row["used_at"] is None else from_micros(row["used_at"]),
+            through_mailbox=bool(msgspec.json.decode(row["properties"]).get("through_mailbox", False)),
+        )
+        for row in rows
+    ]
 
 
 async def add_password(

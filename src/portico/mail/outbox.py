@@ -200,6 +200,16 @@ async def count_by_fate(reader: Reader) -> dict[MailFate, int]:
     return counts
 
 
+async def list_mails_of(reader: Reader, account_id: str, limit: int) -> list[MailRecord]:
+    """The newest mails that were for one account, newest first."""
+    rows = await reader.list_rows(
+        f"SELECT {_RECORD} FROM outbox WHERE account_id = $1 ORDER BY id DESC LIMIT $2",
+        account_id,
+        limit,
+    )
+    return [_record(row) for row in rows]
+
+
 async def count_by_status(reader: Reader) -> dict[MailStatus, int]:
     """How many mails are in each state. Reads the whole index: not inside a transaction."""
     rows = await reader.list_rows("SELECT status, COUNT(*) AS mails FROM outbox GROUP BY status")

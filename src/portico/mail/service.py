@@ -142,6 +142,10 @@ class Mail:
         """How many mails are queued, accepted, deferred, bounced and dropped."""
         return await outbox.count_by_fate(reader)
 
+    async def list_mails_of(self, reader: Reader, account_id: str, limit: int) -> list[MailRecord]:
+        """What was sent to one account and what waits for it, newest first."""
+        return await outbox.list_mails_of(reader, account_id, limit)
+
     async def count_by_status(self, reader: Reader) -> dict[MailStatus, int]:
         """How many mails are queued, delivered, dropped and dead; states without any are missing."""
         return await outbox.count_by_status(reader)

@@ -4,9 +4,7 @@ The form is documented in docs/operating/import.md. What is read here needs no d
 Portico ID is taken is found out by the service.
 """
 
-import zoneinfo
 from datetime import UTC, datetime
-from functools import cache
 from typing import Annotated
 
 import msgspec
@@ -15,8 +13,11 @@ from portico.accounts.service import NAME_MAX, RESERVED_HANDLES
 from portico.factors.foreign_hashes import HashProblem
 from portico.factors.hash_dialects import KeycloakCredential, read_hash, read_keycloak
 from portico.kernel.normalise import address_key, handle_key, one_line
+from portico.kernel.zones import is_zone
 from portico.people_import.lines import Line
 
+_NO_ZONE = frozenset({"", "UTC", "Etc/UTC"})
+"""Whose clocks show what we show anyway."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DETAIL_MAX = 200
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,7 +87,7 @@ class Reader:
             first_name=one_line(person.first_name),
             last_name=one_line(person.last_name),
             language=self._find_language(person) or "",
-            time_zone=person.time_zone,
+            time_zone=person.time_zone if is_zone(person.time_zone) else "",
             secret=secret if isinstance(secret, bytes) else None,
             is_disabled=person.is_disabled,
             created_at=person.created_at,
@@ -103,7 +104,7 @@ class Reader:
             ("handle_impossible", bool(person.handle) and (handle is None or handle in RESERVED_HANDLES)),
             ("name_too_long", max(map(len, names)) > NAME_MAX),
             ("language_unknown", self._find_language(person) is None),
-            ("time_zone_unknown", bool(person.time_zone) and person.time_zone not in _time_zones()),
+            ("time_zone_unknown", person.time_zone not in _NO_ZONE and not is_zone(person.time_zone)),
             ("created_at_impossible", not _EARLIEST <= (person.created_at or self._now) <= self._now),
         )
         return next((code for code, is_so in faults if is_so), "")
@@ -145,8 +146,3 @@ def _find_secret(person: PersonLine) -> bytes | HashProblem | None:
 def _holds_null(person: PersonLine) -> bool:
     texts = (person.address, person.handle, person.first_name, person.last_name, person.language, person.time_zone)
     return any("\0" in text for text in texts if text)
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())

@@ -14,6 +14,7 @@ from portico.sessions.model import BrowserToken, SignedIn
 from portico.sessions.service import Sessions
 from portico.web import cookies
 from portico.web.cookies import Cookies
+from portico.web.language import Preferences
 from portico.web.routing import Access, Endpoint
 
 _BEARER = "bearer "
@@ -41,6 +42,10 @@ class SessionGate:
         """The caller's live session, looked up once for each request."""
         if not hasattr(request.state, "signed_in"):
             request.state.signed_in = await self._look_up(request)
+            found_now: SignedIn | None = request.state.signed_in
+            if found_now is not None and not request.state.is_api:
+                account = found_now.account
+                request.state.preferences = Preferences(account.language, account.time_zone)
         found: SignedIn | None = request.state.signed_in
         return found
 

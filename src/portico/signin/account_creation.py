@@ -4,7 +4,6 @@ Checked and hashed outside the transaction, stored inside. Until then there is n
 """
 
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -15,6 +14,7 @@ from portico.factors.password import NewPassword, PasswordFactor
 from portico.factors.proof import Failure
 from portico.kernel.errors import BadInput
 from portico.kernel.normalise import address_key
+from portico.kernel.zones import is_zone
 from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
@@ -65,7 +65,7 @@ class AccountCreation:
             first_name=answer.first_name,
             last_name=answer.last_name,
             language=attempt.language,
-            time_zone=known_time_zone(answer.time_zone),
+            time_zone=answer.time_zone if is_zone(answer.time_zone) else "",
             terms=self._terms.version if self._terms else "",
         )
         await self._password.set_password(tx, now, account.id, new, PasswordProperties())
@@ -74,11 +74,3 @@ class AccountCreation:
             attempt, account_id=account.id, epoch=account.epoch, persistent=answer.stay_signed_in
         )
         return created.with_proof(proof).with_mark(Mark.ACCOUNT_CREATED)
-
-
-def known_time_zone(name: str) -> str:
-    """The name, if there is such a time zone; otherwise none."""
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ""

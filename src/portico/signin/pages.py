@@ -310,7 +310,7 @@ class SignInPages:
         )
 
     def _already(self, request: Request, signed_in: SignedIn, return_to: str) -> Response:
-        person = ShownPerson.named(signed_in.account.name, signed_in.account.handle)
+        person = ShownPerson.named(signed_in.account.name, signed_in.account.handle, signed_in.account.picture)
         return self._pages.show(
             request,
             "signin/already.html",

@@ -16,7 +16,9 @@ from portico.web.routing import Access, Endpoint
 
 _REF = "#/components/schemas/{name}"
 _VARIABLE = re.compile(r"{(\w+)}")
-_TICKET = {"name": "Portico-Ticket", "in": "header", "required": True, "schema": {"type": "string"}}
+_BYTES: dict[str, Any] = {}
+"""Bytes as they are have no schema (OpenAPI Specification 3.1.0 section 4.8.14.1)."""
+_TICKET: dict[str, Any] = {"name": "Portico-Ticket", "in": "header", "required": True, "schema": {"type": "string"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": schemas[endpoint.body]}},
         }
+    if endpoint.takes:
+        operation["requestBody"] = {"required": True, "content": {endpoint.takes: {"schema": _BYTES}}}
     if endpoint.access in {Access.SIGNED_IN, Access.OPERATOR}:
         operation["security"] = [{"access_token": []}]
     return operation
@@ -150,6 +154,8 @@ def _responses(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if endpoint.output is not None:
         success["content"] = {"application/json": {"schema": schemas[endpoint.output]}}
+    if endpoint.gives:
+        success["content"] = {endpoint.gives: {"schema": _BYTES}}
     responses: dict[str, Any] = {str(endpoint.status): success}
     for error in endpoint.errors:
         status = str(_status(error))

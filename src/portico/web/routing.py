@@ -34,7 +34,10 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One row. ``query``, ``body`` and ``output`` are structs of the JSON API; ``status`` is that of success."""
+    """One row. ``query``, ``body`` and ``output`` are structs of the JSON API; ``status`` is that of success.
+
+    ``takes`` and ``gives`` are the content types of what is no JSON.
+    """
 
     method: str
     path: str
@@ -46,6 +49,8 @@ class Endpoint:
     output: Any = None
     status: int = 200
     errors: tuple[type[PorticoError], ...] = ()
+    takes: str = ""
+    gives: str = ""
 
     @property
     def is_api(self) -> bool:
