@@ -61,7 +61,7 @@ class PeopleImport:
     async def run(
         self, path: Path, *, language: str = "", report: Path | None = None, watch: Callable[[int, int], None]
     ) -> tuple[Progress, bool]:
-        """Import a file from where an earlier run stopped; the whole verdict, and whether there was anything to do.
+        """Import a file from where an earlier run stopped; all that became of it, and whether there was anything to do.
 
         ``watch`` is called with the bytes done and the bytes there are. Raises BadInput for a file or a language
         that cannot be used, Conflict while another process imports the same file.

@@ -102,6 +102,8 @@ class Routes:
 
     def find(self, method: str, path: str) -> Found | WrongMethod | None:
         """The endpoint for a request; HEAD is answered like GET."""
+        if not path.startswith("/"):
+            return None
         params: dict[str, str] = {}
         place: _Place | None = self._root
         for segment in path.split("/")[1:]:
