@@ -78,6 +78,9 @@ async def signed_in_forms(world: World, browser: Browser) -> list[tuple[str, dic
     name, password = await browser.get("/account/profile"), await browser.get("/account/password")
     sessions = await browser.get("/account/sessions")
     end = re.findall(r'action="(/account/sessions/[^"]+/end)"', sessions.text)[0]
+    forget = re.findall(r'action="(/account/devices/[^"]+/forget)"', sessions.text)[0]
+    known = {"current_password": PASSWORD}
+    handle, export = await browser.get("/account/handle"), await browser.get("/account/export")
     await browser.get(link)
     choose = await browser.get("/account/passwordreset/new")
     request = await browser.get("/account/passwordreset")
@@ -87,6 +90,10 @@ async def signed_in_forms(world: World, browser: Browser) -> list[tuple[str, dic
         ("/account/password", {**hidden_fields(password, "/account/password"), "current_password": PASSWORD, **new}),
         ("/account/sessions/end-others", hidden_fields(sessions, end)),
         (end, hidden_fields(sessions, end)),
+        (forget, hidden_fields(sessions, forget)),
+        ("/account/picture/remove", hidden_fields(sessions, end)),
+        ("/account/handle", {**hidden_fields(handle, "/account/handle"), "handle": "nora.two", **known}),
+        ("/account/export", {**hidden_fields(export, "/account/export"), **known}),
         ("/account/passwordreset", {**hidden_fields(request, "/account/passwordreset"), "identifier": ADDRESS}),
         ("/account/passwordreset/new", {**hidden_fields(choose, "/account/passwordreset/new"), **new}),
         ("/signout", hidden_fields(overview, "/signout")),

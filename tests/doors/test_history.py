@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -144,7 +145,7 @@ async def test_a_device_that_is_swept_is_told_no_more(free_world: World) -> None
         assert page.count("Firefox on Linux") == 1
 
 
-async def download(browser: Browser, password: str = PASSWORD) -> tuple[str, dict[str, object]]:
+async def download(browser: Browser, password: str = PASSWORD) -> tuple[str, dict[str, Any]]:
     """Export from the page; the file's name and what is in it."""
     answer = await browser.submit(await browser.get(EXPORT), EXPORT, current_password=password)
     assert answer.status_code == 200, answer.headers

@@ -250,7 +250,7 @@ def test_values_are_escaped_everywhere() -> None:
         person = sample.person and ShownPerson.named(NASTY, NASTY)
         page = render(TEMPLATES_OF_ALL, replace(sample, values=values, person=person), "en")
         assert "<script>" not in page
-        assert "49" not in page
+        assert "49" not in re.sub(r"/static/[0-9a-f]+/", "", page)
         Parsed(page)
 
 

@@ -41,10 +41,8 @@ async def test_what_cannot_be_a_picture_is_said(browse: Browse, town: Town) -> N
         await teller.hears("my_account.picture.too_large")
         return
     await teller.page.goto("/account/profile")
-    file = {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": b"\0" * 6_000_000}
-    field = teller.field("my_account.picture.choose")
-    await field.set_input_files(files=[file])  # type: ignore[list-item]
-    said = await field.evaluate("(input) => input.validationMessage")
+    await teller.choose_picture(b"\0" * 6_000_000)
+    said = await teller.field("my_account.picture.choose").evaluate("(input) => input.validationMessage")
     assert said == teller.words("my_account.picture.too_large")
 
 

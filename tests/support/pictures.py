@@ -5,6 +5,8 @@ import struct
 import zlib
 
 import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageOps
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (300, 200), mode: str = "RGB", **options: object) -> bytes:
@@ -13,6 +15,20 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (300, 200), mode: str = "
     made.paste((255, 0, 0), (0, 0, size[0] // 2, size[1]))
     written = io.BytesIO()
     made.convert(mode).save(written, kind, **options)
+    return written.getvalue()
+
+
+def portrait() -> bytes:
+    """Somebody before a wall, for the pictures of the pages."""
+    made = PIL.Image.linear_gradient("L").resize((480, 480))
+    wall = PIL.ImageOps.colorize(made, (196, 226, 220), (120, 176, 172))
+    drawn = PIL.ImageDraw.Draw(wall)
+    drawn.ellipse((70, 320, 410, 700), fill=(38, 70, 83))
+    drawn.rounded_rectangle((205, 270, 275, 360), 30, fill=(222, 178, 148))
+    drawn.ellipse((150, 90, 330, 300), fill=(74, 52, 44))
+    drawn.ellipse((165, 120, 315, 310), fill=(231, 190, 160))
+    written = io.BytesIO()
+    wall.save(written, "JPEG")
     return written.getvalue()
 
 

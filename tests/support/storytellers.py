@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Locator, Page, expect
 
 from portico.ground import PACKAGE
 from portico.kernel.brand import Brand
@@ -301,11 +301,15 @@ class BrowserTeller(Storyteller):
         await self.field("my_account.last_name").fill(last_name)
         await self.press(self.button("form.save"))
 
+    async def choose_picture(self, content: bytes) -> None:
+        """Choose a picture, without sending it."""
+        file: FilePayload = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": content}
+        await self.field("my_account.picture.choose").set_input_files(files=file)
+
     async def upload_picture(self, content: bytes) -> None:
         """Choose a picture on the profile page, and send it."""
         await self.page.goto("/account/profile")
-        file = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": content}
-        await self.field("my_account.picture.choose").set_input_files(files=[file])  # type: ignore[list-item]
+        await self.choose_picture(content)
         await self.press(self.button("my_account.picture.submit"))
 
     async def change_handle(self, handle: str, password: str) -> None:

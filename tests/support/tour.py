@@ -12,7 +12,7 @@ from typing import TypeAlias
 import httpx
 
 from portico.kernel.chance import SystemChance
-from tests.support.pictures import picture
+from tests.support.pictures import portrait
 from tests.support.storytellers import ApiTeller, BrowserTeller
 from tests.support.town import NEW_PASSWORD, Person
 
@@ -126,7 +126,7 @@ async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> Asyn
     yield "profile-missing"
     await teller.upload_picture(b"no picture")
     yield "profile-picture-failed"
-    await teller.upload_picture(picture("JPEG", (640, 480)))
+    await teller.upload_picture(portrait())
     yield "profile-picture"
     await teller.save_name(guests.active.first_name, guests.active.last_name)
     yield "my-account-saved"

@@ -19,6 +19,7 @@ PAGE = 25
 
 WORDED: Mapping[EventKind, str] = {
     EventKind.ACCOUNT_CREATED: "history.account_created",
+    EventKind.ACCOUNT_IMPORTED: "history.account_imported",
     EventKind.ACCOUNT_DISABLED: "history.account_disabled",
     EventKind.ACCOUNT_ENABLED: "history.account_enabled",
     EventKind.PROFILE_CHANGED: "history.profile_changed",
@@ -39,6 +40,7 @@ WORDED: Mapping[EventKind, str] = {
     EventKind.SESSIONS_ENDED: "history.sessions_ended",
     EventKind.REFRESH_TOKEN_REUSED: "history.token_reused",
     EventKind.DEVICE_FORGOTTEN: "history.device_forgotten",
+    EventKind.MAIL_BOUNCED: "history.mail_bounced",
 }
 """The sentence for each kind of event that says something to the person it concerns."""
 
