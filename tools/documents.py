@@ -128,10 +128,18 @@ def commands_document() -> str:
     group: Any = typer.main.get_command(cli)
     lines = [COMMANDS_HEAD]
     for name, command in sorted(group.commands.items()):
-        lines.append(f"## portico {name}\n\n{inspect.cleandoc(command.help or '')}\n\n")
-        rows = [parameter_row(each) for each in command.params if each.name != "help"]
-        lines.append("| | what | default |\n| --- | --- | --- |\n" + "".join(rows) + "\n")
+        lines += command_lines(f"portico {name}", command, "##")
     return "".join(lines).rstrip("\n") + "\n"
+
+
+def command_lines(name: str, command: Any, heading: str) -> Iterator[str]:
+    """A command; below a group, each of its commands."""
+    yield f"{heading} {name}\n\n{inspect.cleandoc(command.help or '')}\n\n"
+    rows = [parameter_row(each) for each in command.params if each.name != "help"]
+    if rows:
+        yield "| | what | default |\n| --- | --- | --- |\n" + "".join(rows) + "\n"
+    for further, below in sorted(getattr(command, "commands", {}).items()):
+        yield from command_lines(f"{name} {further}", below, f"{heading}#")
 
 
 def parameter_row(parameter: Any) -> str:

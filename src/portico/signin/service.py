@@ -15,6 +15,7 @@ from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Reader, Transaction
 from portico.factors.contract import Factor, Judgement, PasswordAnswer
+from portico.factors.model import own_data_of
 from portico.factors.proof import Failure, Proof, ProofKind
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
@@ -216,7 +217,9 @@ class SignIn:
 
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
-        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer)
+        account = await self._accounts.find_account(self._database, attempt.account_id or NOBODY)
+        about = own_data_of(account)
+        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer, about)
         new = None if failure else await self._password_change.prepare(answer)
         now = self._clock.now()
 
