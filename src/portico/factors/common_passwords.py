@@ -19,7 +19,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-from portico.factors.spelling import count_runs, fold, readings, shortest_period, squeeze
+from portico.factors.spelling import count_runs, fold, readings, run_counts, shortest_period, squeeze
 
 LIST = Path(__file__).with_name("common_passwords.txt")
 STEM_MIN = 4
@@ -78,15 +78,14 @@ def _stems(folded: str) -> Iterator[str]:
         yield squeeze(folded)
         return
     first, last = letters[0], letters[-1] + 1
-    seen: set[str] = set()
+    before, after = run_counts(folded), run_counts(folded[::-1])[::-1]
+    cuts = {(first, last)}
     for start in range(max(0, last - STEM_MAX), first + 1):
-        for end in range(last, min(len(folded), start + STEM_MAX) + 1):
-            if count_runs(folded[:start]) + count_runs(folded[end:]) > DECORATION_MAX:
-                continue
+        cuts.update((start, end) for end in range(last, min(len(folded), start + STEM_MAX) + 1))
+    seen: set[str] = set()
+    for start, end in cuts:
+        if before[start] + after[end] <= DECORATION_MAX:
             seen.update(_readings(folded[start:end]))
-    core = folded[first:last]
-    if len(core) > STEM_MAX and count_runs(folded[:first]) + count_runs(folded[last:]) <= DECORATION_MAX:
-        seen.update(_readings(core))
     yield from seen
 
 

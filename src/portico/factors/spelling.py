@@ -6,7 +6,6 @@ with a stored password.
 
 import unicodedata
 from collections.abc import Iterator
-from itertools import pairwise
 
 # One figure stands for two letters, so each text has two readings.
 _COMMON_LOOKALIKES = {"0": "o", "3": "e", "4": "a", "@": "a", "5": "s", "$": "s", "7": "t", "!": "i"}
@@ -45,14 +44,18 @@ def words(text: str) -> Iterator[str]:
 
 def count_runs(text: str) -> int:
     """How many pieces a text has for somebody who types along: ``aaaa``, ``1234`` and ``cba`` are one piece each."""
-    count, step = 0, None
-    for before, after in pairwise(text):
-        moved = ord(after) - ord(before)
-        if moved in {-1, 0, 1} and step in {None, moved}:
-            step = moved
-            continue
-        count, step = count + 1, None
-    return count + 1 if text else 0
+    return run_counts(text)[-1]
+
+
+def run_counts(text: str) -> list[int]:
+    """The same for the text's beginnings, from the empty one to the whole."""
+    counts, step = [0], None
+    for index, each in enumerate(text):
+        moved = ord(each) - ord(text[index - 1]) if index else None
+        goes_on = moved in {-1, 0, 1} and step in {None, moved}
+        step = moved if goes_on else None
+        counts.append(counts[-1] + (not goes_on))
+    return counts
 
 
 def shortest_period(text: str) -> str:
