@@ -22,6 +22,7 @@ from portico.logs import configure_logs
 from portico.mail.letters import RESET_PATH
 from portico.mail.model import MailFate, MailRecord
 from portico.mail.transports import DeliveryFailed
+from portico.passwords_cli import passwords
 from portico.people_import.model import Progress
 from portico.server import require_local, serve
 from portico.settings import Settings, read_settings
@@ -32,6 +33,7 @@ cli = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Portico, the front door of a messenger.",
 )  # fmt: skip
+cli.add_typer(passwords, name="passwords")
 Config = Annotated[Path | None, typer.Option("--config", help="The TOML file with the settings.")]
 mails_cli = typer.Typer(rich_markup_mode=None)
 cli.add_typer(mails_cli, name="mails")

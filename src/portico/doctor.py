@@ -1,4 +1,4 @@
-"""The doctor: looks at settings, database, clock, mail, public address and hashing, and says what to mend."""
+"""The doctor: looks at what a deployment is made of and leans on, and says of each thing what to mend."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -7,10 +7,12 @@ from datetime import timedelta
 
 from portico.database.engine import open_database
 from portico.database.schema import check_schema
+from portico.factors.breach_filter import BreachFilter
 from portico.factors.hashing import IMPLEMENTATION, Argon2Parameters, Hasher
-from portico.house import House, open_house
+from portico.factors.screening import sha1_of
+from portico.house import House, open_breach_service, open_house
 from portico.kernel.clock import SystemClock
-from portico.kernel.errors import PorticoError
+from portico.kernel.errors import Misconfigured, PorticoError
 from portico.mail.transports import DeliveryFailed
 from portico.settings import Settings
 
@@ -37,6 +39,8 @@ async def examine(settings: Settings) -> list[Finding]:
     if findings[-1].is_well:
         findings += await _inside(settings)
     findings.append(await _hashing(settings))
+    findings.append(_breach_filter(settings))
+    findings.append(await _breach_service(settings))
     return findings
 
 
@@ -124,6 +128,41 @@ async def _hashing(settings: Settings) -> Finding:
         sentence = f"{made_by}: argon2_memory_kib is below 19456, which is too cheap for an attacker"
         return Finding("hashing", is_well=False, sentence=sentence)
     return Finding("hashing", is_well=True, sentence=made_by)
+
+
+def _breach_filter(settings: Settings) -> Finding:
+    """Whether the file of breached passwords is whole, to its last byte."""
+    subject, path = "breached password filter", settings.breached_password_filter
+    if path is None:
+        return Finding(subject, is_well=True, sentence="none is set (breached_password_filter)")
+    try:
+        known = BreachFilter(path)
+        known.check_entries()
+    except Misconfigured as error:
+        return Finding(subject, is_well=False, sentence=str(error))
+    known.close()
+    return Finding(subject, is_well=True, sentence=f"{path} is whole and knows {known.count} passwords")
+
+
+async def _breach_service(settings: Settings) -> Finding:
+    """Whether the breached-password service answers; asked about the commonest password there is."""
+    subject = "breached password service"
+    service = open_breach_service(settings)
+    if service is None:
+        return Finding(subject, is_well=True, sentence="none is set (breached_password_service)")
+    started = time.perf_counter()
+    try:
+        answer = await service.find_count(sha1_of("password"))
+    finally:
+        await service.close()
+    took = timedelta(seconds=time.perf_counter() - started)
+    if isinstance(answer, str):
+        sentence = f"{answer}; new passwords are meanwhile: {settings.breached_password_service_down}"
+        return Finding(subject, is_well=False, sentence=sentence)
+    if answer == 0:
+        sentence = "it answers, but does not know the commonest password: is breached_password_service the right one?"
+        return Finding(subject, is_well=False, sentence=sentence)
+    return Finding(subject, is_well=True, sentence=f"it answers in {took.total_seconds() * 1000:.0f} ms")
 
 
 async def _time(work: Callable[[], Awaitable[object]]) -> timedelta:

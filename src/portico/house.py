@@ -11,12 +11,15 @@ from portico.accounts.profile import Profiles
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
 from portico.development.people import DemoPeople
+from portico.factors.breach_filter import BreachFilter
+from portico.factors.common_passwords import CommonPasswords
 from portico.factors.email_code import EmailCodeFactor
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
 from portico.factors.password_rules import PasswordPolicy
 from portico.factors.proof import ProofKind
+from portico.factors.screening import PasswordScreen, RangeService
 from portico.ground import Ground, open_ground
 from portico.jobs.runner import Runner
 from portico.jobs.tasks import QUEUE_MAILS, Tasks
@@ -141,6 +144,24 @@ class House:
         return PasswordFactor(self.hasher, policy, self.chance)
 
     @cached_property
+    def breach_service(self) -> RangeService | None:
+        """The breached-password service; None where none is configured."""
+        return open_breach_service(self.settings)
+
+    @cached_property
+    def screen(self) -> PasswordScreen:
+        """What new passwords are refused for; raises Misconfigured for a filter file that is none."""
+        settings = self.settings
+        path = settings.breached_password_filter
+        return PasswordScreen(
+            brand=self.ground.brand.name,
+            common=CommonPasswords(),
+            known=BreachFilter(path) if path else None,
+            service=self.breach_service,
+            refuses_when_down=settings.breached_password_service_down == "refuse",
+        )
+
+    @cached_property
     def links(self) -> MailedLinkFactor:
         """The mailed-link factor."""
         return MailedLinkFactor(self.chance)
@@ -171,6 +192,7 @@ class House:
             audit=self.audit,
             mail=self.mail,
             password=self.password,
+            screen=self.screen,
             throttle=self.throttle,
         )
 
@@ -376,6 +398,8 @@ class House:
             await self.transport.rest()
         if "hasher" in built:
             self.hasher.close()
+        if "breach_service" in built and self.breach_service is not None:
+            await self.breach_service.close()
         await self.database.close()
 
 
@@ -389,3 +413,13 @@ async def open_house(
 ) -> House:
     """Open what everything stands on, and a house on it. Raises Misconfigured with what to mend."""
     return House(await open_ground(settings, is_development=is_development, clock=clock, chance=chance, limits=limits))
+
+
+def open_breach_service(settings: Settings) -> RangeService | None:
+    """The breached-password service, if one is configured; whoever opens it closes it."""
+    if not settings.breached_password_service:
+        return None
+    # Brings in httpx, and most deployments have no use for it: docs/decisions/0004-lazy-imports.md.
+    from portico.factors.breach_service import BreachService
+
+    return BreachService(settings.breached_password_service, settings.breached_password_service_timeout)

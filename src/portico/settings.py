@@ -13,12 +13,13 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from portico.kernel.brand import Brand
 from portico.kernel.errors import Misconfigured
 from portico.kernel.normalise import address_key
 from portico.mail.smtp import Security
-from portico.web.base_url import BaseUrl, parse_base_url
+from portico.web.base_url import BaseUrl, is_loopback, parse_base_url
 from portico.web.client_address import read_networks
 
 PREFIX = "PORTICO_"
@@ -102,6 +103,17 @@ def _web_address(value: object) -> str:
     return _text(value)
 
 
+def _range_service(value: object) -> str:
+    if re.search(r"[\s?#@]", _text(value)):
+        raise ValueError("write the address alone, without a query or a user")
+    parts = urlsplit(_text(value))
+    is_whole = bool(parts.hostname) and parts.port != 0  # asking for a port that is none raises
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if _text(value) and not (is_whole and is_safe):
+        raise ValueError("write an address that begins with https://; plain http is for localhost only")
+    return _text(value).rstrip("/")
+
+
 def _networks(value: object) -> tuple[str, ...]:
     items = value if isinstance(value, list) else [part for part in _text(value).split(",") if part.strip()]
     networks = tuple(str(item).strip() for item in items)
@@ -179,6 +191,24 @@ class Settings:
     password_composition: bool = setting(
         default=True, parse=_switch, about="Whether a password must hold A-Z, a-z, 0-9 and another character."
     )
+    breached_password_service: str = setting(
+        "", _range_service,
+        "A service that is asked, by the first five digits of a hash, whether a new password is known from a breach, "
+        "such as `https://api.pwnedpasswords.com`. See [passwords](operating/passwords.md).", shown="none",
+    )  # fmt: skip
+    breached_password_service_timeout: timedelta = setting(
+        timedelta(seconds=2), _span, "How long its answer may take.", shown="2s"
+    )
+    breached_password_service_down: str = setting(
+        "accept", _one_of("accept", "refuse"),
+        "What becomes of a new password while it gives no answer: `accept` it, with a warning in the log, or `refuse` "
+        "it and ask the person to try again in a moment.",
+    )  # fmt: skip
+    breached_password_filter: Path | None = setting(
+        None, _path,
+        "A file with hashes of passwords known from breaches, made with `portico passwords build-filter`.",
+        shown="none",
+    )  # fmt: skip
     argon2_memory_kib: int = setting(19 * 1024, _positive, "Memory of one password hash, in KiB.")
     argon2_passes: int = setting(2, _positive, "Passes of one password hash.")
     hash_threads: int = setting(0, _number, "Threads that hash passwords; 0: as many as there are cores.")

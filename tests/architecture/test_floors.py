@@ -25,12 +25,13 @@ HOMES = {
     "asyncpg": ("portico.database",),
     "bcrypt": ("portico.factors",),
     "cryptography": ("portico.kernel", "portico.factors"),
+    "httpx": ("portico.factors",),
     "idna": ("portico.kernel",),
     "jinja2": ("portico.web", "portico.mail"),
     "nacl": ("portico.factors",),
     "sqlalchemy": ("portico.database",),
     "sqlite3": ("portico.database",),
-    "typer": ("portico.cli", "portico.__main__"),
+    "typer": ("portico.cli", "portico.passwords_cli", "portico.__main__"),
     "uvicorn": ("portico.server",),
 }
 

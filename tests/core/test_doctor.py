@@ -52,6 +52,7 @@ async def test_a_deployment_with_nothing_wrong_is_told_so(environment: dict[str,
     found = await findings(environment)
     assert set(found) == {
         "settings", "public address", "mail settings", "database", "keys", "clock", "mail server", "hashing",
+        "breached password filter", "breached password service",
     }  # fmt: skip
     assert set(unwell(found)) <= {"hashing"}, "how fast this machine is today says nothing"
     assert "libsodium" in found["hashing"].sentence

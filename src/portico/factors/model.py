@@ -1,9 +1,10 @@
-"""What is kept of a factor: credentials, mailed links and mailed codes."""
+"""What is kept of a factor: credentials, mailed links and codes; and what a new password is compared with."""
 
 from datetime import datetime
 
 import msgspec
 
+from portico.accounts.model import Account
 from portico.factors.proof import ProofKind
 
 
@@ -28,6 +29,24 @@ class PasswordCredential(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     changed_at: datetime
     account_epoch: int
+
+
+class OwnData(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody who guesses would try first: what a person is called here. There need not be an account yet."""
+
+    address: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    handle: str = ""
+
+
+def own_data_of(account: Account | None) -> OwnData:
+    """What is known about the person behind an account."""
+    if account is None:
+        return OwnData()
+    return OwnData(
+        address=account.address, first_name=account.first_name, last_name=account.last_name, handle=account.handle
+    )
 
 
 class MailedLink(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from portico.factors.model import OwnData
+from portico.factors.spelling import fold, german_fold, readings, squeeze, words
 from portico.kernel.normalise import PASSWORD_MAX, password_form
+
+PART_MIN = 4
 
 _UPPER = re.compile(r"[A-Z]")
 _LOWER = re.compile(r"[a-z]")
@@ -47,9 +51,40 @@ def criteria(policy: PasswordPolicy) -> tuple[Criterion, ...]:
     )
 
 
+REFUSED = ("common", "own_data")
+"""What every policy refuses besides, and only the server can judge; told beside the criteria, and never ticked off."""
+
+
 def unmet_criteria(policy: PasswordPolicy, typed: str) -> tuple[str, ...]:
     """The codes of what a typed password does not meet; ``too_long`` and ``unwritable`` among them."""
     form = password_form(typed)
     if form is None:
         return ("too_long",) if len(typed) > PASSWORD_MAX else ("unwritable",)
     return tuple(criterion.code for criterion in criteria(policy) if not criterion.is_met(form))
+
+
+def holds_own_data(typed: str, about: OwnData, brand: str) -> bool:
+    """Whether a password contains something its owner, or the deployment, is called (D2).
+
+    Compared are the words of four letters and digits or more of names, Portico ID, brand, and of the address without
+    its top-level domain; also the whole of each without separators. Capitals, accents, separators and look-alike
+    characters make no difference, on either side.
+    """
+    passwords = [[squeeze(reading) for reading in readings(folded)] for folded in (fold(typed), german_fold(typed))]
+    return any(
+        part in password
+        for word in _own_words(about, brand)
+        for forms in passwords
+        for part, password in zip(map(squeeze, readings(word)), forms, strict=True)
+    )
+
+
+def _own_words(about: OwnData, brand: str) -> set[str]:
+    """What must not be in a password, folded in both ways."""
+    local, _at, domain = about.address.rpartition("@")
+    labels = domain.split(".")[:-1]
+    found: set[str] = set()
+    for text in (about.first_name, about.last_name, about.handle, brand, local, *labels):
+        for folded in (fold(text), german_fold(text)):
+            found.update((squeeze(folded), *words(folded)))
+    return {word for word in found if len(word) >= PART_MIN}

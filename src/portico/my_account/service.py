@@ -4,6 +4,7 @@ import msgspec
 
 from portico.accounts.service import Accounts
 from portico.database.engine import Database, Transaction
+from portico.factors.model import own_data_of
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound, NotSignedIn
@@ -53,11 +54,12 @@ class MyAccount:
         signed_in = visitor.signed_in
         if signed_in is None:
             raise NotFound("no session")
-        failure = await self._password_change.find_failure(self._database, None, answer)
+        account_id, about = signed_in.account.id, own_data_of(signed_in.account)
+        failure = self._password_change.find_plain_failure(answer, about)
         if failure is None:
             failure = await self._prove_current(visitor, current_password)
         if failure is None:
-            failure = await self._password_change.find_failure(self._database, signed_in.account.id, answer)
+            failure = await self._password_change.find_failure(self._database, account_id, answer, about)
         if failure is not None:
             return PasswordChanged(failure=failure)
         new = await self._password_change.prepare(answer)

@@ -9,7 +9,7 @@ import msgspec
 
 from portico.accounts.service import Accounts, clean_names
 from portico.database.engine import Reader, Transaction
-from portico.factors.model import PasswordProperties
+from portico.factors.model import OwnData, PasswordProperties
 from portico.factors.password import NewPassword, PasswordFactor
 from portico.factors.proof import Failure
 from portico.kernel.errors import BadInput
@@ -42,13 +42,11 @@ class AccountCreation:
             clean_names(answer.first_name, answer.last_name)
         except BadInput as error:
             return Failure(code=f"my_account.name.{error.params['reason']}", field=str(error.params["field"]))
-        chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
-        failure = await self._password_change.find_failure(reader, None, chosen)
-        if failure is not None:
-            return failure
         if self._terms is not None and not answer.accepts_terms:
             return Failure(code="signup.terms_missing", field="accepts_terms")
-        return None
+        chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
+        about = OwnData(address=attempt.identifier, first_name=answer.first_name, last_name=answer.last_name)
+        return await self._password_change.find_failure(reader, None, chosen, about)
 
     async def prepare(self, answer: CreateAccountAnswer) -> NewPassword:
         """Hash the password of an answer for which :meth:`find_failure` found nothing."""

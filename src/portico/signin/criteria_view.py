@@ -2,7 +2,7 @@
 
 import msgspec
 
-from portico.factors.password_rules import PasswordPolicy, criteria
+from portico.factors.password_rules import REFUSED, PasswordPolicy, criteria
 from portico.kernel.messages import Catalogues, Message, message
 from portico.kernel.normalise import PASSWORD_MAX
 
@@ -15,10 +15,18 @@ class CriterionView(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class RefusedView(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a new password is refused for that only the server can judge: its code and its sentence."""
+
+    code: str
+    text: str
+
+
 class CriteriaView(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is asked of a new password."""
+    """All that is asked of a new password. ``refused`` is to be told, and not to be waited for."""
 
     criteria: list[CriterionView]
+    refused: list[RefusedView]
     max_length: int = PASSWORD_MAX
 
 
@@ -32,7 +40,11 @@ def criteria_view(policy: PasswordPolicy, catalogues: Catalogues, language: str)
                 text=catalogues.text(_sentence(criterion.code, criterion.count), language),
             )
             for criterion in criteria(policy)
-        ]
+        ],
+        refused=[
+            RefusedView(code=code, text=catalogues.text(message(f"password.refused.{code}"), language))
+            for code in REFUSED
+        ],
     )
 
 

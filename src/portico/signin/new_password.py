@@ -12,9 +12,10 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Reader, Transaction
-from portico.factors.model import PasswordProperties
+from portico.factors.model import OwnData, PasswordProperties
 from portico.factors.password import NewPassword, PasswordFactor
 from portico.factors.proof import Failure, Proof, ProofKind
+from portico.factors.screening import PasswordScreen
 from portico.kernel.errors import Conflict, NotFound
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import PasswordChanged
@@ -30,24 +31,45 @@ class PasswordChange:
     """The one way in which a password is replaced."""
 
     def __init__(
-        self, *, accounts: Accounts, audit: Audit, mail: Mail, password: PasswordFactor, throttle: Throttle
+        self,
+        *,
+        accounts: Accounts,
+        audit: Audit,
+        mail: Mail,
+        password: PasswordFactor,
+        screen: PasswordScreen,
+        throttle: Throttle,
     ) -> None:
         self._accounts = accounts
         self._audit = audit
         self._mail = mail
         self._password = password
+        self._screen = screen
         self._throttle = throttle
 
-    async def find_failure(self, reader: Reader, account_id: str | None, answer: NewPasswordAnswer) -> Failure | None:
-        """Why a new password cannot be taken; None if it can. Costs a hash only when all else is met."""
+    def find_plain_failure(self, answer: NewPasswordAnswer, about: OwnData) -> Failure | None:
+        """Why a new password cannot be taken, as far as that can be told from what was typed; costs nothing."""
         unmet = self._password.find_unmet(answer.new_password)
         if unmet:
             return Failure(code="password.unmet", params={"criteria": " ".join(unmet)}, field="new_password")
         if answer.repeat_password is not None and answer.repeat_password != answer.new_password:
             return Failure(code="password.repeat_differs", field="repeat_password")
+        return self._screen.find_plain_failure(answer.new_password, about)
+
+    async def find_failure(
+        self, reader: Reader, account_id: str | None, answer: NewPasswordAnswer, about: OwnData
+    ) -> Failure | None:
+        """Why a new password cannot be taken; None if it can. Never inside a transaction: it may ask a service.
+
+        ``about`` is what its owner is called; ``account_id`` whose present password it must not be, None for nobody's.
+        What is cheap comes first: a hash, and then a question to a service, is spent only when all else is met.
+        """
+        failure = self.find_plain_failure(answer, about) or await self._screen.find_in_filter(answer.new_password)
+        if failure is not None:
+            return failure
         if account_id and await self._password.is_current(reader, account_id, answer.new_password):
             return Failure(code="password.same_as_before", field="new_password")
-        return None
+        return await self._screen.ask_service(answer.new_password)
 
     async def prepare(self, answer: NewPasswordAnswer) -> NewPassword:
         """Hash a password for which :meth:`find_failure` found nothing."""

@@ -18,6 +18,7 @@ from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
 from portico.factors.contract import MailedLinkAnswer, Subject
 from portico.factors.mailed_link import LIFETIME, LinkState, MailedLinkFactor
+from portico.factors.model import own_data_of
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Conflict, Throttled
@@ -138,9 +139,10 @@ class PasswordReset:
             return Reset(link=await self._refuse_link(token))
         account_id = judgement.account_id
         # Not compared with the present password: a link would then tell, try by try, what that is.
-        failure = await self._password_change.find_failure(self._database, None, answer)
+        account = await self._accounts.find_account(self._database, account_id)
+        failure = await self._password_change.find_failure(self._database, None, answer, own_data_of(account))
         if failure is not None:
-            return Reset(failure=failure, account=await self._accounts.find_account(self._database, account_id))
+            return Reset(failure=failure, account=account)
         new = await self._password_change.prepare(answer)
         beginning = Beginning(purpose=Purpose.RESET_PASSWORD, client_kind=ClientKind.BROWSER)
         attempt = self._sign_in.new_attempt(beginning, visitor, now)

@@ -16,6 +16,7 @@ from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Reader, Transaction
 from portico.factors.contract import EmailCodeAnswer, Factor, Judgement, PasswordAnswer, Subject
+from portico.factors.model import own_data_of
 from portico.factors.proof import Failure, Proof, ProofKind
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
@@ -252,7 +253,8 @@ class SignIn:
 
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
-        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer)
+        about = own_data_of(await self._accounts.find_account(self._database, attempt.account_id or NOBODY))
+        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer, about)
         if failure is not None:
             return await self._fail(attempt, failure)
         new = await self._password_change.prepare(answer)
