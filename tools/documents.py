@@ -131,15 +131,15 @@ def commands_document() -> str:
     for name, command in commands_of(group, "portico"):
         lines.append(f"## {name}\n\n{inspect.cleandoc(command.help or '')}\n\n")
         rows = [parameter_row(each) for each in command.params if each.name != "help"]
-        lines.append("| | what | default |\n| --- | --- | --- |\n" + "".join(rows) + "\n")
+        if rows:
+            lines.append("| | what | default |\n| --- | --- | --- |\n" + "".join(rows) + "\n")
     return "".join(lines).rstrip("\n") + "\n"
 
 
 def commands_of(group: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Every command of a group by its whole name; a group that does something by itself comes before its own."""
+    """Every command of a group by its whole name; a group comes before its own."""
     for word, command in sorted(group.commands.items()):
-        if not hasattr(command, "commands") or command.invoke_without_command:
-            yield f"{name} {word}", command
+        yield f"{name} {word}", command
         if hasattr(command, "commands"):
             yield from commands_of(command, f"{name} {word}")
 

@@ -8,38 +8,21 @@ from functools import cached_property
 
 from portico.accounts.pictures import Pictures
 from portico.accounts.profile import Profiles
-from portico.accounts.service import Accounts
-from portico.audit.service import Audit
+from portico.basement import Basement
 from portico.development.people import DemoPeople
-from portico.factors.breach_filter import BreachFilter
-from portico.factors.common_passwords import CommonPasswords
-from portico.factors.email_code import EmailCodeFactor
-from portico.factors.hashing import Argon2Parameters, Hasher
-from portico.factors.mailed_link import MailedLinkFactor
-from portico.factors.password import PasswordFactor
-from portico.factors.password_rules import PasswordPolicy
 from portico.factors.proof import ProofKind
-from portico.factors.screening import PasswordScreen, RangeService
-from portico.ground import Ground, open_ground
+from portico.ground import open_ground
 from portico.jobs.runner import Runner
 from portico.jobs.tasks import QUEUE_MAILS, Tasks
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
-from portico.mail.maildir import MaildirTransport
 from portico.mail.requests import MailRequests
-from portico.mail.sender import Sender
-from portico.mail.service import Mail
-from portico.mail.smtp import SmtpSettings, SmtpTransport
-from portico.mail.stationery import Stationery
-from portico.mail.transports import Transport
 from portico.my_account.export import OwnData
 from portico.my_account.history import OwnHistory
 from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.operators.service import MailOverview
 from portico.people_import.service import PeopleImport
-from portico.sessions.model import SessionLengths
-from portico.sessions.service import Sessions
 from portico.settings import Settings
 from portico.signin.account_creation import AccountCreation
 from portico.signin.codes import SIGN_UP, Codes
@@ -53,136 +36,10 @@ from portico.signin.service import SignIn
 from portico.signin.sign_up import SignUp
 from portico.signin.tries import Tries
 from portico.throttle.rates import Limits
-from portico.throttle.service import Throttle
 
 
-class House:
+class House(Basement):
     """Every service of a deployment, without doors."""
-
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self.settings = ground.settings
-        self.database = ground.database
-        self.clock = ground.clock
-        self.chance = ground.chance
-
-    @cached_property
-    def audit(self) -> Audit:
-        """The audit trail."""
-        return Audit(self.chance)
-
-    @cached_property
-    def throttle(self) -> Throttle:
-        """The counters of tries."""
-        return Throttle(self.ground.keys, self.ground.limits)
-
-    @cached_property
-    def mail(self) -> Mail:
-        """The outbox."""
-        return Mail(self.ground.keys, self.chance)
-
-    @cached_property
-    def stationery(self) -> Stationery:
-        """How letters look; raises Misconfigured for a sender's address that is none."""
-        return Stationery(
-            brand=self.ground.brand,
-            base_url=self.settings.base_url.origin,
-            from_address=self.settings.mail_from,
-            catalogues=self.ground.catalogues,
-        )
-
-    @cached_property
-    def mailbox(self) -> MaildirTransport:
-        """The development mailbox."""
-        return MaildirTransport(self.settings.data / "mailbox")
-
-    @cached_property
-    def transport(self) -> Transport:
-        """How mails leave; raises Misconfigured for a way that is not safe."""
-        settings = self.settings
-        if settings.mail_transport == "maildir":
-            return self.mailbox
-        smtp = SmtpSettings(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            security=settings.smtp_security,
-            username=settings.smtp_username,
-            password=settings.smtp_password,
-            client_name=settings.base_url.hostname,
-        )
-        return SmtpTransport(smtp, from_address=self.stationery.from_address)
-
-    @cached_property
-    def sender(self) -> Sender:
-        """Who empties the outbox."""
-        return Sender(
-            database=self.database,
-            mail=self.mail,
-            stationery=self.stationery,
-            transport=self.transport,
-            clock=self.clock,
-            chance=self.chance,
-        )
-
-    @cached_property
-    def accounts(self) -> Accounts:
-        """The accounts."""
-        return Accounts(self.chance, self.audit, self.mail)
-
-    @cached_property
-    def hasher(self) -> Hasher:
-        """The pool that hashes passwords."""
-        settings = self.settings
-        parameters = Argon2Parameters(memory_kib=settings.argon2_memory_kib, passes=settings.argon2_passes)
-        return Hasher(parameters, threads=settings.hash_threads or None, queue=settings.hash_queue)
-
-    @cached_property
-    def password(self) -> PasswordFactor:
-        """The password factor."""
-        settings = self.settings
-        policy = PasswordPolicy(min_length=settings.password_min_length, composition=settings.password_composition)
-        return PasswordFactor(self.hasher, policy, self.chance)
-
-    @cached_property
-    def breach_service(self) -> RangeService | None:
-        """The breached-password service; None where none is configured."""
-        return open_breach_service(self.settings)
-
-    @cached_property
-    def screen(self) -> PasswordScreen:
-        """What new passwords are refused for; raises Misconfigured for a filter file that is none."""
-        settings = self.settings
-        path = settings.breached_password_filter
-        return PasswordScreen(
-            brand=self.ground.brand.name,
-            common=CommonPasswords(),
-            known=BreachFilter(path) if path else None,
-            service=self.breach_service,
-            refuses_when_down=settings.breached_password_service_down == "refuse",
-        )
-
-    @cached_property
-    def links(self) -> MailedLinkFactor:
-        """The mailed-link factor."""
-        return MailedLinkFactor(self.chance)
-
-    @cached_property
-    def email_code(self) -> EmailCodeFactor:
-        """The e-mail code factor."""
-        return EmailCodeFactor(self.ground.keys, self.chance)
-
-    @cached_property
-    def sessions(self) -> Sessions:
-        """The sessions."""
-        settings = self.settings
-        lengths = SessionLengths(
-            persistent=settings.session_lifetime,
-            persistent_idle=settings.session_idle,
-            brief=settings.brief_session_lifetime,
-            brief_idle=settings.brief_session_idle,
-            access_token=settings.access_token_lifetime,
-        )
-        return Sessions(self.chance, self.audit, lengths)
 
     @cached_property
     def password_change(self) -> PasswordChange:
@@ -413,13 +270,3 @@ async def open_house(
 ) -> House:
     """Open what everything stands on, and a house on it. Raises Misconfigured with what to mend."""
     return House(await open_ground(settings, is_development=is_development, clock=clock, chance=chance, limits=limits))
-
-
-def open_breach_service(settings: Settings) -> RangeService | None:
-    """The breached-password service, if one is configured; whoever opens it closes it."""
-    if not settings.breached_password_service:
-        return None
-    # Brings in httpx, and most deployments have no use for it: docs/decisions/0004-lazy-imports.md.
-    from portico.factors.breach_service import BreachService
-
-    return BreachService(settings.breached_password_service, settings.breached_password_service_timeout)
