@@ -18,6 +18,7 @@ from portico.mail.transports import DeliveryFailed
 from portico.settings import Settings
 
 SLOW_HASH = timedelta(milliseconds=250)
+_POLICY = {"accept": "accepted unchecked", "refuse": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _breach_filter(settings: Settings) -> Finding:
     except Misconfigured as error:
         return Finding(subject, is_well=False, sentence=str(error))
     known.close()
-    return Finding(subject, is_well=True, sentence=f"{path} is whole and knows {known.count} passwords")
+    return Finding(subject, is_well=True, sentence=f"{path} is whole and knows {known.count:,} hashes")
 
 
 async def _breach_service(settings: Settings) -> Finding:
@@ -158,7 +159,7 @@ async def _breach_service(settings: Settings) -> Finding:
         await service.close()
     took = timedelta(seconds=time.perf_counter() - started)
     if isinstance(answer, str):
-        sentence = f"{answer}; new passwords are meanwhile: {settings.breached_password_service_down}"
+        sentence = f"{answer}; meanwhile new passwords are {_POLICY[settings.breached_password_service_down]}"
         return Finding(subject, is_well=False, sentence=sentence)
     if answer == 0:
         sentence = "it answers, but does not know the commonest password: is breached_password_service the right one?"

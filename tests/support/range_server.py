@@ -27,6 +27,8 @@ class RangeServer:
     requests: list[str] = field(default_factory=list)
     """The heads of the requests that came."""
     connections: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with the first request."""
 
     @property
     def base(self) -> str:
@@ -51,6 +53,7 @@ class RangeServer:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 self.requests.append(head)
+                self.arrived.set()
                 if self.is_mute:
                     await reader.read()
                 if self.drip:

@@ -1,0 +1,133 @@
+"""Every door at which somebody with an account chooses a new password, behind one face."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from html import unescape
+from typing import TypeAlias
+
+import httpx
+
+from portico.kernel.messages import message
+from portico.signin.facts import ChangeReason
+from tests.support.world import ADDRESS, PASSWORD, Browser, World
+
+CODES = ("password.common", "password.own_data", "password.breached", "password.breach_check_down", "password.unmet")
+PRIYA = "priya@north-clinic.example"
+
+
+class Chooser:
+    """Somebody in front of a door; ``choose`` gives the code of a refusal, or nothing once it is done."""
+
+    async def choose(self, password: str) -> str:
+        """Send a new password."""
+        raise NotImplementedError
+
+
+class PageChooser(Chooser):
+    """With a page; what is refused is told on the page that one comes back to."""
+
+    def __init__(self, world: World, browser: Browser, page: httpx.Response, **more: str) -> None:
+        self._world = world
+        self._browser = browser
+        self._page = page
+        self._more = more
+
+    async def choose(self, password: str) -> str:
+        """Send a new password, twice the same."""
+        path = self._page.request.url.path
+        fields = {"new_password": password, "repeat_password": password, **self._more}
+        answer = await self._browser.submit(self._page, path, **fields)
+        if answer.headers["location"] != path:
+            return ""
+        self._page = await self._browser.follow(answer)
+        assert password not in self._page.text
+        said = unescape(self._page.text)
+        told = [code for code in CODES if self._world.house.ground.catalogues.text(message(code), "en") in said]
+        assert len(told) == 1, said
+        return told[0]
+
+
+class ApiChooser(Chooser):
+    """With a program; ``call`` sends a new password."""
+
+    def __init__(self, call: Callable[[str], Awaitable[httpx.Response]]) -> None:
+        self._call = call
+
+    async def choose(self, password: str) -> str:
+        """Send a new password."""
+        answer = await self._call(password)
+        assert answer.status_code == 200, answer.text
+        failure = answer.json().get("failure")
+        assert failure is None or (failure["text"] and password not in answer.text)
+        return str(failure["code"]) if failure else ""
+
+
+@asynccontextmanager
+async def by_reset_page(world: World) -> AsyncIterator[Chooser]:
+    """Over a mailed link."""
+    async with world.browser() as browser:
+        form = await browser.get("/account/passwordreset")
+        await browser.submit(form, "/account/passwordreset", identifier=ADDRESS)
+        yield PageChooser(world, browser, await browser.follow(await browser.get(await world.reset_link())))
+
+
+@asynccontextmanager
+async def by_forced_page(world: World) -> AsyncIterator[Chooser]:
+    """In a sign-in that asks for a new one."""
+    await world.add_person(PRIYA, handle="priya", first_name="Nora", must_change=ChangeReason.FORCED)
+    async with world.browser() as browser:
+        yield PageChooser(world, browser, await browser.follow(await browser.sign_in(PRIYA)))
+
+
+@asynccontextmanager
+async def by_my_account(world: World) -> AsyncIterator[Chooser]:
+    """Signed in."""
+    async with world.browser() as browser:
+        await browser.sign_in()
+        yield PageChooser(world, browser, await browser.get("/account/password"), current_password=PASSWORD)
+
+
+@asynccontextmanager
+async def by_reset_api(world: World) -> AsyncIterator[Chooser]:
+    """Over a mailed link, by a program."""
+    async with world.native() as client:
+        await client.call("POST", "/password-reset/requests", {"identifier": ADDRESS})
+        token = (await world.reset_link()).rpartition("/")[2]
+        yield ApiChooser(lambda new: client.call("POST", "/password-reset", {"token": token, "new_password": new}))
+
+
+@asynccontextmanager
+async def by_forced_api(world: World) -> AsyncIterator[Chooser]:
+    """In a program's sign-in that asks for a new one."""
+    await world.add_person(PRIYA, handle="priya", first_name="Nora", must_change=ChangeReason.FORCED)
+    async with world.native() as client:
+        attempt = (await client.sign_in(PRIYA)).json()
+
+        async def call(new: str) -> httpx.Response:
+            nonlocal attempt
+            answer = await client.answer(attempt, {"answer": "new_password", "new_password": new})
+            attempt = answer.json()
+            return answer
+
+        yield ApiChooser(call)
+
+
+@asynccontextmanager
+async def by_account_api(world: World) -> AsyncIterator[Chooser]:
+    """Signed in, by a program."""
+    async with world.native() as client:
+        await client.sign_in()
+        yield ApiChooser(
+            lambda new: client.call("POST", "/account/password", {"current_password": PASSWORD, "new_password": new})
+        )
+
+
+Door: TypeAlias = Callable[[World], AbstractAsyncContextManager[Chooser]]
+DOORS: dict[str, Door] = {
+    "reset page": by_reset_page,
+    "forced change page": by_forced_page,
+    "my account page": by_my_account,
+    "reset api": by_reset_api,
+    "forced change api": by_forced_api,
+    "account api": by_account_api,
+}
