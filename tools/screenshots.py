@@ -137,6 +137,7 @@ async def _follow(
     context = await browser.new_context(base_url=server.base, locale=language, reduced_motion="reduce")
     await context.route("**/dev/mailbox/*/html", _freeze_letter)
     page = await context.new_page()
+    await page.goto(f"/signin?language={language}")  # comes before the language of whoever signs in
     async for stop in walk(BrowserTeller(server.base, language, context, page, has_script=True), GUESTS):
         if only not in stop:
             continue

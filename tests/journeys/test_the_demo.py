@@ -46,6 +46,7 @@ async def test_each_of_the_demo_people_is_as_the_page_says(browse: Browse, town:
     }.items():
         browser = await browse()
         await browser.sign_in(someone, someone.password or "there-is-None-1")
+        browser.language = "de" if someone is JUERGEN else "en"  # once signed in, pages are in his language
         await browser.hears(told)
 
 
