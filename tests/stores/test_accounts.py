@@ -106,12 +106,6 @@ async def test_of_fifty_who_rename_one_version_one_succeeds(
         assert (await get(database)).first_name == f"Nora {results.index(True)}"
 
 
-async def test_the_language_is_kept_and_is_no_change_of_the_profile(database: Database) -> None:
-    made = await add_account(database)
-    await database.transact(lambda tx: store.set_language(tx, made.id, "de"))
-    assert await get(database) == structs.replace(made, language="de")
-
-
 async def test_a_state_is_set_once(database: Database) -> None:
     made = await add_account(database)
     assert await database.transact(lambda tx: store.set_state(tx, made.id, AccountState.DISABLED))

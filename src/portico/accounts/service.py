@@ -101,10 +101,6 @@ class Accounts:
         await self._audit.append(tx, now, structs.replace(event, subject_id=account.id))
         return account
 
-    async def keep_language(self, tx: Transaction, account_id: str, language: str) -> None:
-        """Remember the language a person chose; mails are written in it."""
-        await store.set_language(tx, account_id, language)
-
     async def set_state(self, tx: Transaction, now: datetime, account_id: str, state: AccountState) -> bool:
         """Disable or enable an account; disabling ends everything (D22). False if it already was so."""
         if not await store.set_state(tx, account_id, state):

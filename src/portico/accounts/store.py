@@ -107,11 +107,6 @@ async def find_picture(reader: Reader, account_id: str) -> Picture | None:
     return Picture(digest=row["digest"], image=bytes(row["image"]), changed_at=from_micros(row["changed_at"]))
 
 
-async def set_language(tx: Transaction, account_id: str, language: str) -> None:
-    """Keep the language a person reads."""
-    await tx.execute("UPDATE accounts SET language = $1 WHERE id = $2", language, account_id)
-
-
 async def set_state(tx: Transaction, account_id: str, state: AccountState) -> bool:
     """Change whether an account may be used; False if it already was so."""
     sql = "UPDATE accounts SET state = $1 WHERE id = $2 AND state <> $1"
