@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
 from portico.database.deployment import CLOCK_FLOOR, find_number
@@ -16,6 +17,7 @@ from portico.database.engine import Database, open_database
 from portico.database.schema import check_schema, require_schema
 from portico.development.clock_control import find_offset
 from portico.development.people import DemoPeople
+from portico.factors.erasure import erase_credentials
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
@@ -30,20 +32,26 @@ from portico.kernel.messages import Catalogues
 from portico.kernel.sealing import SealingKeys
 from portico.keys import open_keys
 from portico.mail.maildir import MaildirTransport
+from portico.mail.requests import MailRequests
 from portico.mail.sender import Sender
 from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.my_account.address.service import ADDRESS_CHANGE, AddressChanges
+from portico.my_account.deletion.service import Deletions
 from portico.my_account.service import MyAccount
+from portico.security.notices import SecurityNotices
+from portico.security.service import SecurityLinks
 from portico.sessions.model import SessionLengths
 from portico.sessions.service import Sessions
 from portico.settings import Settings
+from portico.signin.erasure import erase_attempts
 from portico.signin.gather import Gatherer
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.renewal import Renewal
-from portico.signin.reset import PasswordReset
+from portico.signin.reset import RESET, PasswordReset
 from portico.signin.service import SignIn
 from portico.throttle.rates import Limits
 from portico.throttle.service import Throttle
@@ -140,6 +148,30 @@ class House:
         return Accounts(self.chance, self.audit, self.mail)
 
     @cached_property
+    def protection(self) -> Protection:
+        """What protects accounts from those who got into them."""
+        return Protection(self.audit)
+
+    @cached_property
+    def notices(self) -> SecurityNotices:
+        """The security mails."""
+        return SecurityNotices(self.chance, self.mail)
+
+    @cached_property
+    def security(self) -> SecurityLinks:
+        """What "This was not me" does."""
+        return SecurityLinks(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            accounts=self.accounts,
+            protection=self.protection,
+            mail=self.mail,
+            links=self.links,
+            reset_lifetime=self.settings.reset_link_lifetime,
+        )
+
+    @cached_property
     def hasher(self) -> Hasher:
         """The pool that hashes passwords."""
         settings = self.settings
@@ -177,7 +209,7 @@ class House:
         return PasswordChange(
             accounts=self.accounts,
             audit=self.audit,
-            mail=self.mail,
+            notices=self.notices,
             password=self.password,
             throttle=self.throttle,
         )
@@ -200,7 +232,7 @@ class House:
             throttle=self.throttle,
             factors={ProofKind.PASSWORD: self.password},
             gatherer=self.gatherer,
-            outcomes=Outcomes(self.accounts, self.sessions),
+            outcomes=Outcomes(self.accounts, self.sessions, self.protection, self.notices),
             password_change=self.password_change,
         )
 
@@ -221,7 +253,6 @@ class House:
         return PasswordReset(
             database=self.database,
             clock=self.clock,
-            chance=self.chance,
             accounts=self.accounts,
             audit=self.audit,
             mail=self.mail,
@@ -229,7 +260,7 @@ class House:
             links=self.links,
             password_change=self.password_change,
             sign_in=self.sign_in,
-            wake=lambda: self.runner.wake(QUEUE_MAILS),
+            wake=self._wake_mail,
             lifetime=self.settings.reset_link_lifetime,
         )
 
@@ -246,12 +277,63 @@ class House:
         )
 
     @cached_property
+    def address_changes(self) -> AddressChanges:
+        """Changes of address."""
+        return AddressChanges(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            keys=self.ground.keys,
+            accounts=self.accounts,
+            protection=self.protection,
+            audit=self.audit,
+            mail=self.mail,
+            notices=self.notices,
+            throttle=self.throttle,
+            sessions=self.sessions,
+            sign_in=self.sign_in,
+            wake=self._wake_mail,
+        )
+
+    @cached_property
+    def deletions(self) -> Deletions:
+        """Deletions of accounts."""
+        return Deletions(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            protection=self.protection,
+            notices=self.notices,
+            sessions=self.sessions,
+            sign_in=self.sign_in,
+            erasers=(
+                self.sessions.erase,
+                self.security.erase,
+                self.address_changes.erase,
+                lambda tx, account: self.mail.erase(
+                    tx, account.id, account.address, (account.address_key, account.handle_key)
+                ),
+                erase_credentials,
+                erase_attempts,
+            ),
+        )
+
+    @cached_property
+    def mail_requests(self) -> MailRequests:
+        """Who works on requests for mail."""
+        handlers = {RESET: self.reset.queue_mail, ADDRESS_CHANGE: self.address_changes.queue_mail}
+        return MailRequests(self.database, self.clock, handlers)
+
+    @cached_property
     def runner(self) -> Runner:
         """The jobs."""
         tasks = Tasks(
             database=self.database,
             clock=self.clock,
-            reset=self.reset,
+            mail_requests=self.mail_requests,
+            address_changes=self.address_changes,
+            deletions=self.deletions,
+            security=self.security,
             sender=self.sender,
             mail=self.mail,
             throttle=self.throttle,
@@ -266,6 +348,9 @@ class House:
     def demo_people(self) -> DemoPeople:
         """The people of the demo."""
         return DemoPeople(database=self.database, clock=self.clock, accounts=self.accounts, password=self.password)
+
+    def _wake_mail(self) -> None:
+        self.runner.wake(QUEUE_MAILS)
 
     async def close(self) -> None:
         """Give everything back that was opened."""

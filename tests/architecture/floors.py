@@ -9,6 +9,7 @@ FEATURES = (
     "accounts",
     "factors",
     "sessions",
+    "security",
     "signin",
     "my_account",
     "about",

@@ -57,6 +57,21 @@ TABLE: dict[str, Access] = {
     "GET /account/sessions": SIGNED_IN,
     "POST /account/sessions/end-others": SIGNED_IN,
     "POST /account/sessions/{session_id}/end": SIGNED_IN,
+    "GET /account/address": SIGNED_IN,
+    "POST /account/address": SIGNED_IN,
+    "GET /account/address/codes": SIGNED_IN,
+    "POST /account/address/codes": SIGNED_IN,
+    "POST /account/address/resend": SIGNED_IN,
+    "POST /account/address/cancel": SIGNED_IN,
+    "GET /account/address/lost": SIGNED_IN,
+    "POST /account/address/lost": SIGNED_IN,
+    "GET /account/delete": SIGNED_IN,
+    "POST /account/delete": SIGNED_IN,
+    "POST /account/delete/keep": SIGNED_IN,
+    "GET /account/not-me": ANYONE,
+    "POST /account/not-me": ANYONE,
+    "GET /account/not-me/done": ANYONE,
+    "GET /account/not-me/{token}": ANYONE,
     "GET /help": ANYONE,
     "GET /api": ANYONE,
     "GET /healthz": ANYONE,
@@ -76,6 +91,16 @@ TABLE: dict[str, Access] = {
     "GET /api/v1/account/sessions": SIGNED_IN,
     "DELETE /api/v1/account/sessions": SIGNED_IN,
     "DELETE /api/v1/account/sessions/{session_id}": SIGNED_IN,
+    "GET /api/v1/account/address-change": SIGNED_IN,
+    "POST /api/v1/account/address-change": SIGNED_IN,
+    "DELETE /api/v1/account/address-change": SIGNED_IN,
+    "POST /api/v1/account/address-change/codes": SIGNED_IN,
+    "POST /api/v1/account/address-change/resend": SIGNED_IN,
+    "GET /api/v1/account/deletion": SIGNED_IN,
+    "POST /api/v1/account/deletion": SIGNED_IN,
+    "DELETE /api/v1/account/deletion": SIGNED_IN,
+    "POST /api/v1/security-links/look": ANYONE,
+    "POST /api/v1/security-links/not-me": ANYONE,
     "GET /api/v1/openapi.json": ANYONE,
     "GET /api/v1/deployment": ANYONE,
 }
@@ -132,6 +157,10 @@ FIELDS: dict[str, dict[str, str]] = {
     "POST /account/passwordreset/new": NEW,
     "POST /account/name": {"first_name": "Mallory", "last_name": "", "version": "1"},
     "POST /account/password": {"current_password": PASSWORD, **NEW},
+    "POST /account/address": {"current_password": PASSWORD, "new_address": "mallory@north-clinic.example"},
+    "POST /account/address/codes": {"old_code": "123456", "new_code": ""},
+    "POST /account/address/lost": {"current_password": PASSWORD, "new_address": "mallory@north-clinic.example"},
+    "POST /account/delete": {"current_password": PASSWORD},
 }
 BODIES: dict[str, Any] = {
     "POST /api/v1/signin": lambda: {"installation": "A" * 43, "identifier": "nobody"},
@@ -144,6 +173,14 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/password-reset/link": lambda: {"token": "A" * 43},
     "POST /api/v1/password-reset": lambda: {"token": "A" * 43, "new_password": NEW_PASSWORD},
     "PATCH /api/v1/account": lambda: {"first_name": "Mallory", "last_name": "", "version": 1},
+    "POST /api/v1/account/address-change": lambda: {
+        "current_password": PASSWORD,
+        "new_address": "mallory@north-clinic.example",
+    },
+    "POST /api/v1/account/address-change/codes": lambda: {"old_code": "123456", "new_code": ""},
+    "POST /api/v1/account/deletion": lambda: {"current_password": PASSWORD},
+    "POST /api/v1/security-links/look": lambda: {"token": "A" * 43},
+    "POST /api/v1/security-links/not-me": lambda: {"token": "A" * 43},
     "POST /api/v1/account/password": lambda: {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
 }
 
@@ -271,7 +308,12 @@ async def test_whoever_is_signed_in_reaches_every_door_of_theirs(free_world: Wor
             answer = await owner.call(endpoint, values)
             assert_carried(answer)
             assert answer.status_code < 500, row(endpoint)
-            assert answer.status_code in (200, 204, 303, 409), (row(endpoint), answer.status_code, answer.text[:300])
+            is_resend = endpoint.path.endswith("/resend") and answer.status_code == 404  # nothing is on its way
+            assert answer.status_code in (200, 204, 303, 409) or is_resend, (
+                row(endpoint),
+                answer.status_code,
+                answer.text[:300],
+            )
         await put_back(free_world)
 
 

@@ -151,7 +151,7 @@ async def test_ending_forgets_the_known_devices(make_world: MakeWorld, ending: E
 async def test_a_mail_with_a_dead_link_is_never_sent(free_world: World) -> None:  # D22, rule 10
     async with free_world.native() as client:
         await client.call("POST", "/password-reset/requests", {"identifier": ADDRESS})
-        await free_world.house.reset.queue_mails()
+        await free_world.house.mail_requests.queue_mails()
         account = await free_world.get_account()
         await free_world.house.database.transact(
             lambda tx: free_world.house.accounts.end_everything(tx, free_world.clock.now(), account.id)

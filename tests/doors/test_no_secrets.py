@@ -110,7 +110,7 @@ async def reset(world: World, browser: Browser, client: Native, secrets: dict[st
         await client.call("POST", "/password-reset", body)
         await client.call("POST", "/password-reset/link", {"token": body["token"]})
     await client.call("POST", "/password-reset/requests", {"identifier": ADDRESS})
-    await world.house.reset.queue_mails()
+    await world.house.mail_requests.queue_mails()
 
 
 async def use_the_api(client: Native, secrets: dict[str, str]) -> None:

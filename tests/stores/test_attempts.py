@@ -9,9 +9,10 @@ from msgspec import structs
 from portico.database.engine import Database, Transaction
 from portico.factors.proof import Failure
 from portico.kernel.errors import Conflict
+from portico.mail import store as mail_store
+from portico.mail.model import MailRequest
 from portico.signin import store
 from portico.signin.attempt import Attempt, AttemptState, ClientKind, Demands, Mark, Purpose
-from portico.signin.store import MailRequest
 from tests.support.amounts import FEW
 from tests.support.generated_facts import attempts
 from tests.support.racing import race
@@ -153,29 +154,29 @@ async def test_requests_for_mail_wait_in_their_order(database: Database) -> None
     for number in (2, 1, 3):
 
         async def body(tx: Transaction, number: int = number) -> None:
-            await store.add_mail_request(tx, mail_request(number))
+            await mail_store.add_mail_request(tx, mail_request(number))
 
         await database.transact(body)
-    assert await store.list_mail_requests(database, 2) == [mail_request(1), mail_request(2)]
-    assert await database.transact(lambda tx: store.spend_mail_request(tx, "request-1"))
-    assert not await database.transact(lambda tx: store.spend_mail_request(tx, "request-1"))
-    assert await store.list_mail_requests(database, 9) == [mail_request(2), mail_request(3)]
+    assert await mail_store.list_mail_requests(database, 2) == [mail_request(1), mail_request(2)]
+    assert await database.transact(lambda tx: mail_store.spend_mail_request(tx, "request-1"))
+    assert not await database.transact(lambda tx: mail_store.spend_mail_request(tx, "request-1"))
+    assert await mail_store.list_mail_requests(database, 9) == [mail_request(2), mail_request(3)]
 
 
 async def test_the_same_row_is_written_for_a_name_nobody_has(database: Database) -> None:  # D6
     nobody = structs.replace(mail_request(), identifier_key="")
-    await database.transact(lambda tx: store.add_mail_request(tx, nobody))
-    assert await store.list_mail_requests(database, 9) == [nobody]
+    await database.transact(lambda tx: mail_store.add_mail_request(tx, nobody))
+    assert await mail_store.list_mail_requests(database, 9) == [nobody]
 
 
 async def test_of_fifty_workers_one_takes_a_request(database: Database, race_width: int, race_rounds: int) -> None:
     for number in range(race_rounds):
 
         async def add_request(tx: Transaction, number: int = number) -> None:
-            await store.add_mail_request(tx, mail_request(number))
+            await mail_store.add_mail_request(tx, mail_request(number))
 
         async def body(tx: Transaction, _who: int, number: int = number) -> bool:
-            return await store.spend_mail_request(tx, mail_request(number).id)
+            return await mail_store.spend_mail_request(tx, mail_request(number).id)
 
         await database.transact(add_request)
         assert sorted(await race(database, race_width, body)) == [False] * (race_width - 1) + [True]

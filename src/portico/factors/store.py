@@ -140,6 +140,12 @@ async def sweep_links(tx: Transaction, before: datetime, limit: int) -> int:
     return await tx.execute(sql, to_micros(before), limit)
 
 
+async def erase(tx: Transaction, account_id: str) -> None:
+    """Delete all credentials and mailed links of an account."""
+    await tx.execute("DELETE FROM credentials WHERE account_id = $1", account_id)
+    await tx.execute("DELETE FROM reset_links WHERE account_id = $1", account_id)
+
+
 def _password(row: Row) -> PasswordCredential:
     return PasswordCredential(
         id=row["id"],

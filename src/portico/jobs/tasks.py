@@ -7,15 +7,19 @@ from portico.database.engine import Database, Transaction
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.jobs.runner import Job
 from portico.kernel.clock import Clock, SystemClock, from_micros, to_micros
+from portico.mail.requests import MailRequests
 from portico.mail.sender import Sender
 from portico.mail.service import Mail
+from portico.my_account.address.service import AddressChanges
+from portico.my_account.deletion.service import Deletions
+from portico.security.service import SecurityLinks
 from portico.sessions.service import Sessions
-from portico.signin.reset import PasswordReset
 from portico.signin.service import SignIn
 from portico.throttle.service import Throttle
 
 KEEP_CLOCK_EVERY = timedelta(seconds=10)
 QUEUE_EVERY = timedelta(seconds=5)
+ACCOUNTS_EVERY = timedelta(minutes=1)
 SEND_EVERY = timedelta(seconds=5)
 SWEEP_EVERY = timedelta(minutes=15)
 MAIL_MEMORY = timedelta(days=90)
@@ -30,7 +34,10 @@ class Tasks:
         *,
         database: Database,
         clock: Clock,
-        reset: PasswordReset,
+        mail_requests: MailRequests,
+        address_changes: AddressChanges,
+        deletions: Deletions,
+        security: SecurityLinks,
         sender: Sender,
         mail: Mail,
         throttle: Throttle,
@@ -41,7 +48,10 @@ class Tasks:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._reset = reset
+        self._mail_requests = mail_requests
+        self._address_changes = address_changes
+        self._deletions = deletions
+        self._security = security
         self._sender = sender
         self._mail = mail
         self._throttle = throttle
@@ -55,6 +65,7 @@ class Tasks:
         return (
             Job("clock", self.keep_clock, timedelta(seconds=1) if self._is_development else KEEP_CLOCK_EVERY),
             Job(QUEUE_MAILS, self.queue_mails, QUEUE_EVERY),
+            Job("accounts", self.keep_appointments, ACCOUNTS_EVERY),
             Job("send mails", self.send_mails, SEND_EVERY),
             Job("sweep", self.sweep, SWEEP_EVERY),
         )
@@ -73,8 +84,14 @@ class Tasks:
 
     async def queue_mails(self) -> None:
         """Look up who asked for a mail, and queue it."""
-        while await self._reset.queue_mails():
+        while await self._mail_requests.queue_mails():
             pass
+
+    async def keep_appointments(self) -> None:
+        """Remind of changes of address that wait, carry out those that are due, erase accounts whose time is over."""
+        for work in (self._address_changes.remind, self._address_changes.apply_due, self._deletions.erase_due):
+            while await work():
+                pass
 
     async def send_mails(self) -> None:
         """Send what is due."""
@@ -92,6 +109,8 @@ class Tasks:
             lambda tx: self._sign_in.sweep(tx, now),
             lambda tx: self._sessions.sweep(tx, now),
             lambda tx: self._links.sweep(tx, now),
+            lambda tx: self._security.sweep(tx, now),
+            lambda tx: self._address_changes.sweep(tx, now),
             sweep_mail,
         ):
             while await self._database.transact(sweep):

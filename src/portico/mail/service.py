@@ -14,11 +14,12 @@ from portico.kernel.chance import Chance
 from portico.kernel.errors import BadInput
 from portico.kernel.sealing import SealingKeys
 from portico.kernel.tokens import new_id
-from portico.mail import outbox
+from portico.mail import outbox, store
 from portico.mail.model import (
     ClaimedMail,
     MailMessage,
     MailRecord,
+    MailRequest,
     MailStatus,
     NewMail,
     dead_at,
@@ -72,6 +73,27 @@ class Mail:
         await outbox.add_mail(tx, mail)
         return mail_id
 
+    async def add_request(
+        self,
+        tx: Transaction,
+        now: datetime,
+        kind: str,
+        *,
+        identifier_key: str,
+        language: str,
+        subject_id: str | None = None,
+    ) -> None:
+        """Note that a mail was asked for; :mod:`portico.mail.requests` finds out for whom."""
+        request = MailRequest(
+            id=new_id(self._chance, now),
+            kind=kind,
+            identifier_key=identifier_key,
+            language=language,
+            requested_at=now,
+            subject_id=subject_id,
+        )
+        await store.add_mail_request(tx, request)
+
     async def drop_mails(
         self, tx: Transaction, now: datetime, account_id: str, kinds: Collection[type[MailMessage]]
     ) -> int:
@@ -103,6 +125,12 @@ class Mail:
     async def count_by_status(self, reader: Reader) -> dict[MailStatus, int]:
         """How many mails are queued, delivered, dropped and dead; states without any are missing."""
         return await outbox.count_by_status(reader)
+
+    async def erase(self, tx: Transaction, account_id: str, address: str, keys: Collection[str]) -> None:
+        """Delete mails to an account that is being erased, and requests for mail under its identifiers."""
+        await outbox.erase(tx, account_id, address)
+        for key in keys:
+            await store.erase_requests(tx, key)
 
     async def sweep(self, tx: Transaction, queued_before: datetime, limit: int = 500) -> int:
         """Forget settled mails that were queued before an instant; how many. Less than ``limit``: that was all."""

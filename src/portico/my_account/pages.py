@@ -99,6 +99,7 @@ class MyAccountPages:
             last_name=account.last_name,
             address=account.address,
             handle=account.handle,
+            delete_at=account.delete_at,
             sessions=len(await self._my_account.list_sessions(signed_in)),
             notice=notice.said_message(),
             failure=notice.shown_failure(),

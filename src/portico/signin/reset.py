@@ -6,7 +6,7 @@ attempt of its own purpose: it runs through the same decision, opens no session,
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -19,12 +19,10 @@ from portico.database.engine import Database, Transaction
 from portico.factors.contract import MailedLinkAnswer
 from portico.factors.mailed_link import LIFETIME, LinkState, MailedLinkFactor
 from portico.factors.proof import Failure
-from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Conflict, Throttled
 from portico.kernel.normalise import identifier_key, one_line
-from portico.kernel.tokens import new_id
-from portico.mail.model import PasswordResetLink
+from portico.mail.model import MailRequest, PasswordResetLink
 from portico.mail.service import Mail
 from portico.signin import store
 from portico.signin.answers import NewPasswordAnswer
@@ -36,7 +34,6 @@ from portico.signin.steps import ChangePassword, Finished, Refused, RefusedReaso
 from portico.throttle.service import Throttle
 
 RESET = "password_reset"
-_BATCH = 100
 _log = structlog.get_logger("portico.reset")
 
 
@@ -65,7 +62,6 @@ class PasswordReset:
         *,
         database: Database,
         clock: Clock,
-        chance: Chance,
         accounts: Accounts,
         audit: Audit,
         mail: Mail,
@@ -79,7 +75,6 @@ class PasswordReset:
         """``wake`` tells the job that works on requests that there is one."""
         self._database = database
         self._clock = clock
-        self._chance = chance
         self._accounts = accounts
         self._audit = audit
         self._mail = mail
@@ -93,29 +88,39 @@ class PasswordReset:
     async def request(self, typed: str, visitor: Visitor) -> None:
         """Ask for a link. Writes the same row whoever is meant; raises Throttled when a network asks too often."""
         now = self._clock.now()
-        request = store.MailRequest(
-            id=new_id(self._chance, now),
-            kind=RESET,
-            identifier_key=identifier_key(one_line(typed)) or "",
-            language=visitor.language,
-            requested_at=now,
-        )
+        key = identifier_key(one_line(typed)) or ""
 
         async def body(tx: Transaction) -> None:
             refused = await self._throttle.take_reset_request(tx, now, visitor.network)
             if refused is not None:
                 raise Throttled(refused.until - now)
-            await store.add_mail_request(tx, request)
+            await self._mail.add_request(tx, now, RESET, identifier_key=key, language=visitor.language)
 
         await self._database.transact(body)
         self._wake()
 
-    async def queue_mails(self) -> int:
-        """Work on the requests that wait; gives how many there were. Run by a job, never by an answer."""
-        requests = await store.list_mail_requests(self._database, _BATCH)
-        for request in requests:
-            await self._queue_mail(request)
-        return len(requests)
+    async def queue_mail(self, tx: Transaction, request: MailRequest, now: datetime) -> None:
+        """Look the account up and queue its mail: what becomes of a request (:mod:`portico.mail.requests`)."""
+        account = await self._accounts.find_by_key(tx, request.identifier_key)
+        if account is None or not await self._throttle.take_mail(tx, now, RESET, account.address_key):
+            return
+        token, expires_at = await self._links.add_link(tx, now, account.id, account.epoch, self._lifetime)
+        message = PasswordResetLink(
+            handle=account.handle,
+            link_token=token,
+            expires_at=expires_at,
+            active_hours=self._lifetime // timedelta(hours=1),
+            time_zone=account.time_zone,
+        )
+        await self._mail.add_mail(
+            tx,
+            now,
+            message,
+            recipient=account.address,
+            language=account.language or request.language,
+            account_id=account.id,
+        )
+        await self._audit.append(tx, now, Event(kind=EventKind.RESET_REQUESTED, subject_id=account.id))
 
     async def open_link(self, token: str) -> OpenLink:
         """What a link is worth, without using it: mail scanners open links too."""
@@ -149,7 +154,7 @@ class PasswordReset:
             situation = await self._sign_in.conclude(tx, proven, visitor, now)
             if not isinstance(situation.step, ChangePassword):
                 return situation
-            changed = await self._password_change.apply(tx, now, proven, new)
+            changed = await self._password_change.apply(tx, now, proven, new, visitor)
             return await self._sign_in.conclude(tx, changed, visitor, now)
 
         try:
@@ -173,32 +178,3 @@ class PasswordReset:
         event = Event(kind=EventKind.RESET_LINK_REFUSED, subject_id=link.account_id, details=details)
         await self._database.transact(lambda tx: self._audit.append(tx, now, event))
         return LinkState.INVALID if state is LinkState.LIVE else state
-
-    async def _queue_mail(self, request: store.MailRequest) -> None:
-        """Look one account up and queue its mail, in the transaction that takes the request off the list."""
-        now = self._clock.now()
-
-        async def body(tx: Transaction) -> None:
-            if not await store.spend_mail_request(tx, request.id):
-                return
-            account = await self._accounts.find_by_key(tx, request.identifier_key)
-            if account is None or not await self._throttle.take_mail(tx, now, RESET, account.address_key):
-                return
-            token, expires_at = await self._links.add_link(tx, now, account.id, account.epoch, self._lifetime)
-            message = PasswordResetLink(
-                handle=account.handle,
-                link_token=token,
-                expires_at=expires_at,
-                active_hours=self._lifetime // timedelta(hours=1),
-            )
-            await self._mail.add_mail(
-                tx,
-                now,
-                message,
-                recipient=account.address,
-                language=account.language or request.language,
-                account_id=account.id,
-            )
-            await self._audit.append(tx, now, Event(kind=EventKind.RESET_REQUESTED, subject_id=account.id))
-
-        await self._database.transact(body)

@@ -1,4 +1,4 @@
-"""Attempts, spent values and requests for mail in the database. Imported by this feature and ``app`` only."""
+"""Attempts and spent values in the database. Imported by this feature and ``app`` only."""
 
 from datetime import datetime
 
@@ -18,16 +18,6 @@ _COLUMNS = (
     "id, purpose, client_kind, holder_hash, device_hash, identifier, account_id, epoch, proofs, marks, demands, "
     "return_to, persistent, failure, session_id, state, version, language, created_at, expires_at"
 )
-
-
-class MailRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody asked for a mail: for whom, as a comparison key, and in which language they asked."""
-
-    id: str
-    kind: str
-    identifier_key: str
-    language: str
-    requested_at: datetime
 
 
 async def find_attempt(reader: Reader, attempt_id: str) -> Attempt | None:
@@ -100,36 +90,12 @@ async def find_spent(reader: Reader, spent_hash: bytes) -> str | None:
     return row["leads_to"] if row else None
 
 
-async def add_mail_request(tx: Transaction, request: MailRequest) -> None:
-    """Note that somebody asked for a mail."""
+async def erase(tx: Transaction, account_id: str) -> None:
+    """Delete all attempts that name an account, and the codes mailed for them."""
     await tx.execute(
-        "INSERT INTO mail_requests (id, kind, identifier_key, language, requested_at) VALUES ($1, $2, $3, $4, $5)",
-        request.id,
-        request.kind,
-        request.identifier_key,
-        request.language,
-        to_micros(request.requested_at),
+        "DELETE FROM mailed_codes WHERE attempt_id IN (SELECT id FROM attempts WHERE account_id = $1)", account_id
     )
-
-
-async def list_mail_requests(reader: Reader, limit: int) -> list[MailRequest]:
-    """The oldest requests that nobody has worked on."""
-    sql = "SELECT id, kind, identifier_key, language, requested_at FROM mail_requests ORDER BY id LIMIT $1"
-    return [
-        MailRequest(
-            id=row["id"],
-            kind=row["kind"],
-            identifier_key=row["identifier_key"],
-            language=row["language"],
-            requested_at=from_micros(row["requested_at"]),
-        )
-        for row in await reader.list_rows(sql, limit)
-    ]
-
-
-async def spend_mail_request(tx: Transaction, request_id: str) -> bool:
-    """Take a request to work on it; False if another worker has."""
-    return await tx.execute("DELETE FROM mail_requests WHERE id = $1", request_id) == 1
+    await tx.execute("DELETE FROM attempts WHERE account_id = $1", account_id)
 
 
 async def sweep(tx: Transaction, now: datetime, limit: int) -> int:

@@ -41,6 +41,9 @@ class Limits:
     network_memory: timedelta = timedelta(days=30)
     reset_network: Rate = Rate(burst=30, every=timedelta(seconds=20))
     mail: Rate = Rate(burst=3, every=timedelta(minutes=30))
+    code_mail: Rate = Rate(burst=6, every=timedelta(minutes=10))
+    code_request: Rate = Rate(burst=5, every=timedelta(hours=1))
+    """How often a code may be asked for in one attempt: never more than five times an hour (D18)."""
     is_lifted: bool = False
     """For benchmarks only: nothing is counted."""
 

@@ -85,6 +85,16 @@ class Throttle:
         taken = await self._take(tx, now, self._key("mail", f"{kind} {address_key}"), self._limits.mail)
         return isinstance(taken, Taken)
 
+    async def take_code_mail(self, tx: Transaction, now: datetime, address_key: str) -> bool:
+        """Take one of the mails with a code that an address may be sent."""
+        taken = await self._take(tx, now, self._key("mail", f"code {address_key}"), self._limits.code_mail)
+        return isinstance(taken, Taken)
+
+    async def take_code_request(self, tx: Transaction, now: datetime, attempt_id: str) -> TooMany | None:
+        """Take one of the codes that may be asked for in one attempt."""
+        taken = await self._take(tx, now, self._key("code request", attempt_id), self._limits.code_request)
+        return taken if isinstance(taken, TooMany) else None
+
     async def sweep(self, tx: Transaction, now: datetime) -> int:
         """Forget what no longer slows anyone."""
         return await store.sweep(tx, now - COUNTER_MEMORY, now - self._limits.network_memory, _SWEEP_BATCH)
