@@ -96,7 +96,7 @@ class SecurityLinks:
         restored = await self._restore(tx, now, link)
         frozen_until = await self._protection.freeze(tx, now, link.account_id)
         await self._protection.cancel_deletion(tx, now, link.account_id, None)
-        details = {"event": link.event, "restored": restored.value}
+        details = {"mail": link.event, "restored": restored.value}
         await self._audit.append(
             tx, now, Event(kind=EventKind.NOT_ME_SAID, subject_id=link.account_id, details=details)
         )
