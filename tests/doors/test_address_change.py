@@ -8,7 +8,6 @@ import pytest
 
 from portico.accounts.model import AccountState
 from portico.kernel.errors import PorticoError
-from portico.my_account.address.service import Confirmed
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.situation import Visitor
 from tests.support.dump import dump
@@ -350,7 +349,7 @@ async def race_once(world: World, race_width: int, address: str) -> None:
                 confirmed = await house.address_changes.confirm(visitor, *codes)
             except PorticoError:
                 return False
-            return isinstance(confirmed, Confirmed) and confirmed.is_done
+            return confirmed.is_done
 
         async def reset() -> bool:
             return (await house.reset.finish(token, answer, visitor)).is_done
