@@ -35,6 +35,7 @@ CALLERS = {
     Access.ANYONE: "anyone",
     Access.ATTEMPT_HOLDER: "the browser or client that began the attempt",
     Access.SIGNED_IN: "whoever is signed in, about their own account",
+    Access.OPERATOR: "whoever is signed in as an operator",
     Access.DEVELOPMENT: "anyone; exists in development mode only",
 }
 
@@ -127,11 +128,20 @@ def commands_document() -> str:
     """Every command with its arguments and options."""
     group: Any = typer.main.get_command(cli)
     lines = [COMMANDS_HEAD]
-    for name, command in sorted(group.commands.items()):
-        lines.append(f"## portico {name}\n\n{inspect.cleandoc(command.help or '')}\n\n")
+    for name, command in commands_of(group, "portico"):
+        lines.append(f"## {name}\n\n{inspect.cleandoc(command.help or '')}\n\n")
         rows = [parameter_row(each) for each in command.params if each.name != "help"]
         lines.append("| | what | default |\n| --- | --- | --- |\n" + "".join(rows) + "\n")
     return "".join(lines).rstrip("\n") + "\n"
+
+
+def commands_of(group: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every command of a group by its whole name; a group that does something by itself comes before its own."""
+    for word, command in sorted(group.commands.items()):
+        if not hasattr(command, "commands") or command.invoke_without_command:
+            yield f"{name} {word}", command
+        if hasattr(command, "commands"):
+            yield from commands_of(command, f"{name} {word}")
 
 
 def parameter_row(parameter: Any) -> str:

@@ -1,27 +1,34 @@
-"""Takes the pictures in docs/screenshots: every page of a demo of its own, in light and dark, on a desktop and a phone.
+"""Takes the pictures in docs/screenshots: every page of a demo of its own and every mail, light and dark, by language.
 
-    python -m tools.screenshots                writes docs/screenshots anew
+    python -m tools.screenshots                writes docs/screenshots and its list of pictures anew
     python -m tools.screenshots --to FOLDER     writes them elsewhere
     python -m tools.screenshots --only choose   some of them
 
-The demo is served from a temporary folder; the pages are met on the walks of tests/support/tour.py. What differs from
-one day to the next (instants, tokens, numbers of requests) is overwritten before a picture is taken. Pictures are
-written with a palette, so that they stay small. Needs Debian's Chromium and Playwright; loads nothing from elsewhere.
+The demo is served from a temporary folder; the pages are met on the walks of tests/support/tour.py, the mails are the
+samples of ``mail/samples``. A page is shown on a desktop in light and on a phone in dark, as is a mail. What differs
+from one day to the next (instants, tokens, numbers of requests) is overwritten before a picture is taken. Needs
+Debian's Chromium and Playwright; loads nothing from elsewhere.
 """
 
 import argparse
 import asyncio
-import base64
+import io
 import re
-import struct
 import sys
 import tempfile
-import zlib
 from pathlib import Path
 
+from PIL import Image
 from playwright.async_api import Browser, Page, Route
 
 from portico.development.people import PEOPLE
+from portico.ground import PACKAGE
+from portico.kernel.brand import Brand
+from portico.kernel.messages import Catalogues
+from portico.mail.letters import compose
+from portico.mail.model import kind_of
+from portico.mail.samples import SAMPLES
+from portico.mail.stationery import Stationery
 from tests.support.chromium import DESKTOP, PHONE, Scheme, Size, chromium
 from tests.support.server import RunningServer, running_server
 from tests.support.storytellers import BrowserTeller
@@ -30,15 +37,13 @@ from tests.support.town import Person
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "screenshots"
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-SIZES = {"desktop": DESKTOP, "phone": PHONE}
-IN_GERMAN = {"identify", "password-wrong", "choose", "reset-done", "my-account"}
+LOOKS: tuple[tuple[str, Size, Scheme], ...] = (("desktop", DESKTOP, "light"), ("phone", PHONE, "dark"))
+LANGUAGES = ("en", "de")
 LONGEST = 1300
 """How much of a long page is shown."""
-
 FRAME_MS = 500
-FAMILIAR = ("-empty", "-failed", "-missing", "-wrong", "-over", "-throttled")
-"""Endings of the names of states that look much like the page they belong to."""
+COLOURS = 64
+"""Few colours make small pictures, and pages have few."""
 
 _BY_HANDLE = {
     one.handle: Person(one.first_name, one.last_name, one.address, one.handle, one.password) for one in PEOPLE
@@ -70,104 +75,98 @@ _FREEZE = """
 }
 """
 
-# A picture as at most 256 colours: the most frequent ones that differ enough, everything else as the nearest of them.
-_REDUCE = """
-async (png) => {
-  const bytes = Uint8Array.from(atob(png), (character) => character.charCodeAt(0));
-  const bitmap = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  const context = canvas.getContext("2d");
-  context.drawImage(bitmap, 0, 0);
-  const {data} = context.getImageData(0, 0, bitmap.width, bitmap.height);
-  const pixels = new Uint32Array(data.length / 4), counts = new Map();
-  for (let at = 0; at < pixels.length; at++) {
-    const colour = (data[4 * at] << 16) | (data[4 * at + 1] << 8) | data[4 * at + 2];
-    pixels[at] = colour;
-    counts.set(colour, (counts.get(colour) ?? 0) + 1);
-  }
-  const far = (a, b) => Math.abs((a >> 16) - (b >> 16)) + Math.abs(((a >> 8) & 255) - ((b >> 8) & 255))
-    + Math.abs((a & 255) - (b & 255));
-  const frequent = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a));
-  let palette;
-  for (let apart = 0; ; apart++) {
-    palette = [];
-    for (const colour of frequent) {
-      if (palette.every((chosen) => far(chosen, colour) > apart)) palette.push(colour);
-      if (palette.length > 256) break;
-    }
-    if (palette.length <= 256) break;
-  }
-  const nearest = new Map(frequent.map((colour) => [
-    colour, palette.reduce((best, chosen, n) => (far(chosen, colour) < far(palette[best], colour) ? n : best), 0),
-  ]));
-  let text = "";
-  for (let at = 0; at < pixels.length; at += 8192) {
-    text += String.fromCharCode(...pixels.subarray(at, at + 8192).map((colour) => nearest.get(colour)));
-  }
-  return {width: bitmap.width, height: bitmap.height, palette, pixels: btoa(text)};
-}
-"""
-
 
 def main(arguments: list[str]) -> int:
     """Take the pictures that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="where the pictures are written")
-    parser.add_argument("--only", default="", help="pages whose name contains this")
+    parser.add_argument("--only", default="", help="pages and mails whose name contains this")
     asked = parser.parse_args(arguments)
     asked.to.mkdir(parents=True, exist_ok=True)
     if not asked.only:
-        for old in asked.to.glob("*.png"):
+        for old in asked.to.glob("*.webp"):
             old.unlink()
-    written = asyncio.run(_take_all(asked.to, asked.only))
-    print(
-        f"{written} pictures, {sum(path.stat().st_size for path in asked.to.glob('*.png')) // 1024} KiB in {asked.to}"
-    )
+    names = asyncio.run(_take_all(asked.to, asked.only))
+    if not asked.only:
+        (asked.to / "README.md").write_text(gallery(names), encoding="utf-8")
+    size = sum(path.stat().st_size for path in asked.to.glob("*.webp")) // 1024
+    print(f"{len(names)} pages and mails, {size} KiB in {asked.to}")
     return 0
 
 
-async def _take_all(folder: Path, only: str) -> int:
-    """Follow every walk in each language, on a fresh demo for each: walks change passwords."""
-    written = 0
+def gallery(names: list[str]) -> str:
+    """The list of all pictures, as a document."""
+    text = "# Every page and every mail\n\nMade by `python -m tools.screenshots`; do not edit.\n"
+    for name in names:
+        text += f"\n## {name}\n\n<p>\n"
+        for language in LANGUAGES:
+            for look, _size, scheme in LOOKS:
+                said = f"{name}, {look}, {scheme}, {language}"
+                width = 480 if look == "desktop" else 180
+                text += f'<img src="{file_name(name, look, scheme, language)}" alt="{said}" width="{width}">\n'
+        text += "</p>\n"
+    return text
+
+
+def file_name(name: str, look: str, scheme: str, language: str) -> str:
+    """What a picture is called."""
+    return f"{name}-{look}-{scheme}{'' if language == 'en' else f'-{language}'}.webp"
+
+
+async def _take_all(folder: Path, only: str) -> list[str]:
+    """Follow every walk in each language, on a fresh demo for each, for walks change passwords; then the mails."""
+    names: dict[str, None] = {}
     async with chromium() as browser:
-        for language in ("en", "de"):
+        for language in LANGUAGES:
             for walk in WALKS:
                 with (
                     tempfile.TemporaryDirectory(prefix="portico-screenshots-") as data,
                     running_server(Path(data)) as server,
                 ):
-                    written += await _follow(browser, server, walk, language, folder, only)
-    return written
+                    names |= dict.fromkeys(await _follow(browser, server, walk, language, folder, only))
+        for language in LANGUAGES:
+            names |= dict.fromkeys(await _take_mails(browser, language, folder, only))
+    return list(names)
 
 
-async def _follow(browser: Browser, server: RunningServer, walk: Walk, language: str, folder: Path, only: str) -> int:
-    """Take pictures at each stop of a walk."""
-    written = 0
+async def _follow(
+    browser: Browser, server: RunningServer, walk: Walk, language: str, folder: Path, only: str
+) -> list[str]:
+    """Take pictures at each stop of a walk; the names of the stops."""
+    names = []
     context = await browser.new_context(base_url=server.base, locale=language, reduced_motion="reduce")
     await context.route("**/dev/mailbox/*/html", _freeze_letter)
-    page, darkroom = await context.new_page(), await browser.new_page()
+    page = await context.new_page()
     async for stop in walk(BrowserTeller(server.base, language, context, page, has_script=True), GUESTS):
-        if only not in stop or (language != "en" and stop not in IN_GERMAN):
+        if only not in stop:
             continue
+        names.append(stop)
         await page.evaluate(_FREEZE, language)
-        for size_name, scheme in _looks(stop, language):
-            picture = await _take(page, darkroom, SIZES[size_name], scheme)
-            suffix = "" if language == "en" else f"-{language}"
-            (folder / f"{stop}-{size_name}-{scheme}{suffix}.png").write_bytes(picture)
-            written += 1
+        await _take(page, folder, stop, language)
         await _look(page, DESKTOP, "light")
-    await darkroom.close()
     await context.close()
-    return written
+    return names
 
 
-def _looks(stop: str, language: str) -> list[tuple[str, Scheme]]:
-    """In which sizes and schemes a page is shown: all four, or two where it differs little from another page."""
-    if language != "en":
-        return [("desktop", "light"), ("phone", "light")]
-    if stop.endswith(FAMILIAR):
-        return [("desktop", "light"), ("phone", "dark")]
-    return [(size, scheme) for size in SIZES for scheme in SCHEMES]
+async def _take_mails(browser: Browser, language: str, folder: Path, only: str) -> list[str]:
+    """Take pictures of the sample of every message."""
+    names: list[str] = []
+    catalogues = Catalogues(PACKAGE / "locale")
+    stationery = Stationery(
+        brand=Brand(), base_url="http://localhost:8000", from_address="portico@example.org", catalogues=catalogues
+    )
+    page = await browser.new_page(reduced_motion="reduce")
+    for sample in SAMPLES:
+        kind = kind_of(sample).replace("_", "-")
+        name = f"mail-{kind}" if f"mail-{kind}" not in names else f"mail-{kind}-{names.count(f'mail-{kind}') + 1}"
+        if only not in name:
+            continue
+        names.append(name)
+        letter = compose(sample, language, Brand(), "http://localhost:8000", catalogues)
+        await page.set_content(stationery.html(letter))
+        await _take(page, folder, name, language)
+    await page.close()
+    return names
 
 
 async def _freeze_letter(route: Route) -> None:
@@ -179,16 +178,18 @@ async def _freeze_letter(route: Route) -> None:
     await route.fulfill(response=letter, body=text)
 
 
-async def _take(page: Page, darkroom: Page, size: Size, scheme: Scheme) -> bytes:
-    """One picture, with a palette."""
-    await _look(page, size, scheme)
-    height = await page.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
-    # A frame is painted by a process of its own, once it is in the window.
-    await _look(page, Size(size.width, min(LONGEST, height)), scheme)
-    if await page.locator("iframe").count():
-        await page.wait_for_timeout(FRAME_MS)
-    reduced = await darkroom.evaluate(_REDUCE, base64.b64encode(await page.screenshot()).decode())
-    return encode_png(reduced["width"], reduced["height"], reduced["palette"], base64.b64decode(reduced["pixels"]))
+async def _take(page: Page, folder: Path, name: str, language: str) -> None:
+    """Take the pictures of what a page shows now."""
+    for look, size, scheme in LOOKS:
+        await _look(page, size, scheme)
+        height = await page.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
+        # A frame is painted by a process of its own, once it is in the window.
+        await _look(page, Size(size.width, min(LONGEST, height)), scheme)
+        if await page.locator("iframe").count():
+            await page.wait_for_timeout(FRAME_MS)
+        picture = Image.open(io.BytesIO(await page.screenshot()))
+        flat = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).convert("RGB")
+        flat.save(folder / file_name(name, look, scheme, language), lossless=True, quality=100, method=6)
 
 
 async def _look(page: Page, size: Size, scheme: Scheme) -> None:
@@ -196,26 +197,6 @@ async def _look(page: Page, size: Size, scheme: Scheme) -> None:
     await page.set_viewport_size({"width": size.width, "height": size.height})
     await page.emulate_media(color_scheme=scheme)
     await page.evaluate("document.fonts.ready")
-
-
-def encode_png(width: int, height: int, palette: list[int], pixels: bytes) -> bytes:
-    """A PNG of one byte a pixel, each the number of a colour (PNG third edition, section 11)."""
-    depth, row_bytes = 8, [pixels[row * width : (row + 1) * width] for row in range(height)]
-    if len(palette) <= 16:
-        depth, row_bytes = 4, [_packed(row) for row in row_bytes]
-    rows = b"".join(b"\0" + row for row in row_bytes)  # no filter: neighbours in a palette are no neighbours in colour
-    header = struct.pack(">IIBBBBB", width, height, depth, 3, 0, 0, 0)
-    colours = b"".join(colour.to_bytes(3, "big") for colour in palette)
-    chunks = ((b"IHDR", header), (b"PLTE", colours), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-
-
-def _packed(row: bytes) -> bytes:
-    """Two pixels to a byte."""
-    even = row + b"\0" if len(row) % 2 else row
-    return bytes(high << 4 | low for high, low in zip(even[::2], even[1::2], strict=True))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
 from portico.development.pages import DevelopmentPages
-from portico.house import PACKAGE, House
+from portico.ground import PACKAGE
+from portico.house import House
 from portico.jobs.pages import Health
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import PorticoError
@@ -19,7 +20,13 @@ from portico.my_account.address.pages import AddressPages
 from portico.my_account.api import MyAccountApi
 from portico.my_account.deletion.api import DeletionApi
 from portico.my_account.deletion.pages import DeletionPages
+from portico.my_account.door import Room
+from portico.my_account.history_api import HistoryApi
+from portico.my_account.history_pages import HistoryPages
 from portico.my_account.pages import MyAccountPages
+from portico.my_account.profile_api import ProfileApi
+from portico.my_account.profile_pages import ProfilePages
+from portico.operators.api import OperatorApi
 from portico.security.api import SecurityApi
 from portico.security.pages import SecurityPages
 from portico.sessions.door import SessionGate
@@ -27,7 +34,11 @@ from portico.signin.api import SignInApi
 from portico.signin.door import Visitors
 from portico.signin.pages import SignInPages
 from portico.signin.reset_api import ResetApi
+from portico.signin.reset_help_api import ResetHelpApi
+from portico.signin.reset_help_pages import ResetHelpPages
 from portico.signin.reset_pages import ResetPages
+from portico.signin.sign_up_api import SignUpApi
+from portico.signin.sign_up_pages import SignUpPages
 from portico.version import SHOWN_VERSION
 from portico.web.assets import Assets
 from portico.web.client_address import ClientAddresses
@@ -69,6 +80,7 @@ class Doors:
             ground.brand,
             self.assets,
             SHOWN_VERSION,
+            offers_sign_up=self._house.settings.sign_up == "open",
             allows_pseudo=ground.is_development,
             reloads=ground.is_development,
         )
@@ -99,7 +111,15 @@ class Doors:
     @cached_property
     def routes(self) -> Routes:
         """The table, complete."""
-        rows = [*self._sign_in(), *self._reset(), *self._my_account(), *self._safety(), *self._about()]
+        rows = [
+            *self._sign_in(),
+            *self._reset(),
+            *self._reset_help(),
+            *self._operators(),
+            *self._my_account(),
+            *self._safety(),
+            *self._about(),
+        ]
         rows += Health(self._house.database, self._house.clock).endpoints()
         if self._ground.is_development:
             rows += self._development()
@@ -130,6 +150,10 @@ class Doors:
             sign_in=house.sign_in,
             clock=house.clock,
             password=house.password,
+            privacy_url=house.settings.privacy_url,
+        )
+        sign_up_pages = SignUpPages(
+            pages=self.pages, visitors=self.visitors, gate=self.gate, sign_up=house.sign_up, clock=house.clock
         )
         api = SignInApi(
             pages=self.pages,
@@ -142,7 +166,8 @@ class Doors:
             clock=house.clock,
             chance=house.chance,
         )
-        return (*pages.endpoints(), *api.endpoints())
+        sign_up_api = SignUpApi(visitors=self.visitors, sign_up=house.sign_up, sign_in_api=api, chance=house.chance)
+        return (*pages.endpoints(), *sign_up_pages.endpoints(), *api.endpoints(), *sign_up_api.endpoints())
 
     def _reset(self) -> tuple[Endpoint, ...]:
         house = self._house
@@ -156,13 +181,23 @@ class Doors:
         )
         return (*pages.endpoints(), *api.endpoints())
 
+    def _reset_help(self) -> tuple[Endpoint, ...]:
+        brand = self._ground.brand
+        pages = ResetHelpPages(pages=self.pages, support_address=brand.support_address)
+        api = ResetHelpApi(pages=self.pages, catalogues=self._ground.catalogues, brand=brand)
+        return (*pages.endpoints(), *api.endpoints())
+
+    def _operators(self) -> tuple[Endpoint, ...]:
+        return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
+
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house
+        room = Room(self.pages, self.gate)
         pages = MyAccountPages(
-            pages=self.pages,
-            gate=self.gate,
+            room=room,
             visitors=self.visitors,
             my_account=house.my_account,
+            profile=house.own_profile,
             password=house.password,
         )
         api = MyAccountApi(
@@ -172,7 +207,30 @@ class Doors:
             my_account=house.my_account,
             catalogues=self._ground.catalogues,
         )
-        return (*pages.endpoints(), *api.endpoints())
+        return (*pages.endpoints(), *self._profile(room), *api.endpoints())
+
+    def _profile(self, room: Room) -> tuple[Endpoint, ...]:
+        house, catalogues = self._house, self._ground.catalogues
+        pages = ProfilePages(
+            room=room, visitors=self.visitors, profile=house.own_profile, languages=catalogues.languages()
+        )
+        api = ProfileApi(
+            pages=self.pages,
+            gate=self.gate,
+            visitors=self.visitors,
+            profile=house.own_profile,
+            catalogues=catalogues,
+        )
+        history_pages = HistoryPages(room=room, visitors=self.visitors, history=house.own_history, data=house.own_data)
+        history_api = HistoryApi(
+            pages=self.pages,
+            gate=self.gate,
+            visitors=self.visitors,
+            history=house.own_history,
+            data=house.own_data,
+            catalogues=catalogues,
+        )
+        return (*pages.endpoints(), *history_pages.endpoints(), *api.endpoints(), *history_api.endpoints())
 
     def _safety(self) -> tuple[Endpoint, ...]:
         """Security links, changes of address, deletion."""
@@ -213,6 +271,7 @@ class Doors:
             brand=ground.brand,
             languages=ground.catalogues.languages(),
             version=SHOWN_VERSION,
+            offers_sign_up=self._house.settings.sign_up == "open",
             endpoints=self._endpoints,
         )
         return (*pages.endpoints(), *api.endpoints())

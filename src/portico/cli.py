@@ -3,7 +3,9 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -18,7 +20,9 @@ from portico.kernel.errors import Misconfigured, PorticoError
 from portico.kernel.messages import DEFAULT_LANGUAGE
 from portico.logs import configure_logs
 from portico.mail.letters import RESET_PATH
+from portico.mail.model import MailFate, MailRecord
 from portico.mail.transports import DeliveryFailed
+from portico.people_import.model import Progress
 from portico.server import require_local, serve
 from portico.settings import Settings, read_settings
 
@@ -29,6 +33,8 @@ cli = typer.Typer(
     help="Portico, the front door of a messenger.",
 )  # fmt: skip
 Config = Annotated[Path | None, typer.Option("--config", help="The TOML file with the settings.")]
+mails_cli = typer.Typer(rich_markup_mode=None)
+cli.add_typer(mails_cli, name="mails")
 
 
 def main() -> None:
@@ -123,6 +129,86 @@ def send_test_mail(
     typer.echo(f"The mail server has taken a mail to {recipient}.")
 
 
+@cli.command("import")
+def import_people(
+    file: Annotated[Path, typer.Argument(help="The file, one person a line as JSON: see operating/import.md.")],
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line and change nothing.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Where to write what became of each line, as JSON lines.")] = None,
+    language: Annotated[str, typer.Option(help="The language of people whose line names none.")] = "",
+) -> None:
+    """Import people with the password hashes they have elsewhere; what was stopped goes on where it stopped."""
+    settings = _settings(config)
+    configure_logs(settings.log_format, "warning")  # an event for each of a million people tells nobody anything
+
+    async def work(house: House) -> tuple[Progress, bool]:
+        with _progress_bar() as watch:
+            people = house.people_import
+            if dry_run:
+                return await people.rehearse(file, language=language, report=report, watch=watch), True
+            return await people.run(file, language=language, report=report, watch=watch)
+
+    progress, is_new = _with_house(settings, work)
+    counts = f"{progress.added} added, {progress.present} already there, {progress.refused} refused"
+    if dry_run:
+        typer.echo(f"A dry run over {progress.lines_done} lines, nothing was changed: {counts}.")
+    elif is_new:
+        typer.echo(f"{progress.lines_done} lines are done: {counts}.")
+    else:
+        typer.echo(f"This file was imported before, on {progress.finished_at:%Y-%m-%d}: {counts}. Nothing was changed.")
+
+
+@mails_cli.callback(invoke_without_command=True)
+def mails(
+    context: typer.Context,
+    config: Config = None,
+    status: Annotated[MailFate | None, typer.Option(help="Only mails that have come to this.")] = None,
+    to: Annotated[str, typer.Option("--to", help="Only mails to this address.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 50,
+) -> None:
+    """List what became of the mails, newest first."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def work(house: House) -> tuple[list[MailRecord], dict[MailFate, int]]:
+        overview = house.mail_overview
+        found = await overview.list_mails(fate=status, recipient=to, limit=limit)
+        return found, await overview.count_by_fate()
+
+    found, counts = _with_house(_settings(config), work)
+    rows = [("id", "queued", "status", "tries", "kind", "to")]
+    rows += [
+        (each.id, f"{each.created_at:%Y-%m-%d %H:%M}", each.fate, str(each.tries), each.kind, each.recipient)
+        for each in found
+    ]
+    for line in _columns(rows):
+        typer.echo(line)
+    typer.echo("All together: " + ", ".join(f"{count} {fate.value}" for fate, count in counts.items()) + ".")
+
+
+@mails_cli.command("show")
+def show_mail(mail_id: Annotated[str, typer.Argument(help="The id of the mail.")], config: Config = None) -> None:
+    """Show what became of one mail."""
+    mail = _with_house(_settings(config), lambda house: house.mail_overview.get_mail(mail_id))
+    told = [
+        ("id", mail.id),
+        ("status", mail.fate.value),
+        ("kind", mail.kind),
+        ("to", mail.recipient),
+        ("language", mail.language),
+        ("queued", _instant(mail.created_at)),
+        ("tries", str(mail.tries)),
+        ("next try", _instant(mail.next_try_at) if mail.fate in {"queued", "deferred"} else ""),
+        ("settled", _instant(mail.settled_at)),
+        ("useless from", _instant(mail.useless_at)),
+        ("last error", mail.last_error or ""),
+        ("came back", _instant(mail.bounced_at)),
+        ("because", mail.bounce or ""),
+    ]
+    for line in _columns([(name, value) for name, value in told if value]):
+        typer.echo(line)
+
+
 @cli.command()
 def doctor(config: Config = None) -> None:
     """Examine the deployment, and say of each thing found wrong how to mend it."""
@@ -152,6 +238,32 @@ def _with_house(settings: Settings, work: Callable[[House], Awaitable[T]], *, is
             await house.close()
 
     return asyncio.run(run())
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """What shows on a terminal how far something is, given what is done and what there is; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    with typer.progressbar(length=1, label="Importing", file=sys.stderr) as bar:
+
+        def watch(done: int, total: int) -> None:
+            bar.length = max(total, 1)
+            bar.update(done - bar.pos)
+
+        yield watch
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """The rows of a table, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _instant(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
 
 
 def _forget(settings: Settings) -> None:

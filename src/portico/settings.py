@@ -152,6 +152,16 @@ class Settings:
     brand_support_address: str = setting("help@example.org", _address, "Where people write for help.")
     brand_help_url: str = setting("", _web_address, "Where the Help link leads.", shown="the built-in help page")
 
+    sign_up: str = setting(
+        "open", _one_of("open", "closed"),
+        "`open`: anybody with a mailbox may make an account. `closed`: accounts are made by operators alone.",
+    )  # fmt: skip
+    terms_url: str = setting(
+        "", _web_address, "Where the terms stand that people accept when they sign up.", shown="no terms"
+    )
+    terms_version: str = setting("1", _text, "The name of these terms; change it when they change.")
+    privacy_url: str = setting("", _web_address, "Where the privacy notice stands.", shown="none")
+
     mail_transport: str = setting(
         "smtp", _one_of("smtp", "maildir"), "`smtp`, or `maildir` to put mails into a folder (development)."
     )

@@ -23,6 +23,7 @@ HOMES = {
     "aiosmtplib": ("portico.mail",),
     "alembic": ("portico.database",),
     "asyncpg": ("portico.database",),
+    "bcrypt": ("portico.factors",),
     "cryptography": ("portico.kernel", "portico.factors"),
     "idna": ("portico.kernel",),
     "jinja2": ("portico.web", "portico.mail"),

@@ -1,5 +1,7 @@
 """The properties of the decision: they hold for any facts, however unlikely."""
 
+from typing import get_args
+
 import msgspec
 import pytest
 from hypothesis import assume, find, given
@@ -11,11 +13,22 @@ from portico.signin.decide import OUTCOMES, next_step
 from portico.signin.facts import Demand, Facts, Policy
 from portico.signin.rules import RULES
 from portico.signin.samples import SAMPLES
-from portico.signin.steps import ChangePassword, Finished, Identify, Prove, ProveReason, Refused, RefusedReason, Step
+from portico.signin.steps import (
+    ChangePassword,
+    CreateAccount,
+    Finished,
+    Prove,
+    ProveReason,
+    Refused,
+    RefusedReason,
+    Step,
+    VerifyEmail,
+)
 from tests.support.generated_facts import CLASSES, NOW, demands, facts, live_facts, people, proofs
 
 replace = msgspec.structs.replace
-OPENING = {Purpose.SIGN_IN, Purpose.ACCEPT_INVITATION}
+STEPS = get_args(Step)
+MAILBOX = {ProofKind.EMAIL_CODE, ProofKind.MAILED_LINK}
 
 
 def with_attempt(given_facts: Facts, **changes: object) -> Facts:
@@ -23,7 +36,7 @@ def with_attempt(given_facts: Facts, **changes: object) -> Facts:
     return replace(given_facts, attempt=replace(given_facts.attempt, **changes))
 
 
-@pytest.mark.parametrize("kind", [Identify, Prove, ChangePassword, Finished, Refused])
+@pytest.mark.parametrize("kind", STEPS)
 def test_the_generated_facts_reach_every_step(kind: type) -> None:
     """Otherwise the properties below would hold for want of cases."""
     find(live_facts, lambda given_facts: isinstance(next_step(given_facts), kind))
@@ -32,7 +45,7 @@ def test_the_generated_facts_reach_every_step(kind: type) -> None:
 @given(facts | live_facts)
 def test_every_facts_value_gives_exactly_one_step(given_facts: Facts) -> None:
     step = next_step(given_facts)
-    assert isinstance(step, Identify | Prove | ChangePassword | Finished | Refused)
+    assert isinstance(step, STEPS)
     assert step == next_step(given_facts)
 
 
@@ -106,6 +119,28 @@ def test_a_new_password_is_never_asked_before_the_proofs(given_facts: Facts) -> 
         assert all(_best_count(attempt.proofs, demand) >= demand.classes for demand in given_facts.policy.demands)
 
 
+@given(facts | live_facts)
+def test_no_account_is_made_before_the_mailbox_is_confirmed(given_facts: Facts) -> None:  # S53
+    """Architecture rule 11: whoever signs up is asked for the code, then for the rest, and only then let in."""
+    signing_up = with_attempt(given_facts, purpose=Purpose.SIGN_UP)
+    attempt, step = signing_up.attempt, next_step(signing_up)
+    is_confirmed = any(proof.kind in MAILBOX for proof in attempt.proofs)
+    if isinstance(step, CreateAccount | Finished):
+        assert is_confirmed
+    if isinstance(step, Finished):
+        assert Mark.ACCOUNT_CREATED in attempt.marks
+    if isinstance(step, VerifyEmail):
+        assert not is_confirmed
+    assert not isinstance(next_step(with_attempt(given_facts, purpose=Purpose.SIGN_IN)), VerifyEmail | CreateAccount)
+
+
+@given(facts | live_facts, st.none() | people)
+def test_a_taken_address_looks_like_a_free_one(given_facts: Facts, other: object) -> None:  # D6
+    """Until the mailbox is confirmed nothing about its owner changes what whoever signs up is shown."""
+    before = with_attempt(given_facts, purpose=Purpose.SIGN_UP, proofs=())
+    assert next_step(before) == next_step(replace(before, person=other))
+
+
 @given(facts)
 def test_a_reset_asks_for_the_mailed_link_first(given_facts: Facts) -> None:
     """D7: without the link there is nothing else a reset could be shown."""
@@ -175,7 +210,7 @@ def test_a_blocked_attempt_shows_until_when(given_facts: Facts) -> None:
 
 
 def test_there_is_a_sample_of_every_step_and_reason() -> None:
-    assert {type(sample) for sample in SAMPLES} == {Identify, Prove, ChangePassword, Finished, Refused}
+    assert {type(sample) for sample in SAMPLES} == set(STEPS)
     assert {sample.reason for sample in SAMPLES if isinstance(sample, Refused)} == set(RefusedReason)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 import portico
-from portico.house import PACKAGE
+from portico.ground import PACKAGE
 from portico.kernel import errors
 from portico.kernel.errors import Busy, Misconfigured, PorticoError, Throttled
 from portico.kernel.messages import PSEUDO, Catalogues, Message
@@ -28,6 +28,8 @@ CODES = {
     "Misconfigured": "misconfigured",
     "InteractionRequired": "interaction_required",
     "LinkGone": "link_gone",
+    "SecurityLinkGone": "security_link_gone",
+    "SignUpClosed": "sign_up_closed",
     "AccountUnusable": "account_unusable",
     "TransactionSuspended": "fault",
     "DeliveryFailed": "delivery_failed",

@@ -72,7 +72,7 @@ async def test_a_form_that_cannot_be_ours_is_refused(free_world: World) -> None:
         await browser.sign_in()
         before = await dump(free_world.house.database)
         for body in NOT_OURS.values():
-            for path in ["/signin", "/account/passwordreset", "/account/passwordreset/new", "/account/name"]:
+            for path in ["/signin", "/account/passwordreset", "/account/passwordreset/new", "/account/profile"]:
                 assert_refused(await send(browser, path, body), 400, 403, 413)
         assert await dump(free_world.house.database) == before
 
@@ -187,8 +187,8 @@ async def type_everywhere(free_world: World, character: str) -> None:
         assert character not in sent.text or character.isspace() or character == "\ud7ff"
     async with free_world.browser() as browser:
         await browser.sign_in()
-        form = await browser.get("/account/name")
-        await browser.submit(form, "/account/name", first_name=dirty, last_name=f"{character}x")
+        form = await browser.get("/account/profile")
+        await browser.submit(form, "/account/profile", first_name=dirty, last_name=f"{character}x")
         assert (await browser.get("/account")).status_code == 200
     async with free_world.browser() as browser:
         assert (await browser.get(f"/signin?identifier={quote(dirty)}&return_to={quote(dirty)}")).status_code == 200
@@ -222,13 +222,13 @@ async def test_a_profile_takes_only_what_it_asks_for(free_world: World) -> None:
 async def test_a_version_that_no_page_showed_is_refused(free_world: World) -> None:
     async with free_world.browser() as browser:
         await browser.sign_in()
-        page = await browser.get("/account/name")
+        page = await browser.get("/account/profile")
         for version in ["99999999999999999999", "-9223372036854775809", "1e3", "1.5", "", "one", "\u0661", "0", "2"]:
-            fields = {**hidden_fields(page, "/account/name"), "version": version}
-            answer = await browser.post("/account/name", {**fields, "first_name": "Mallory", "last_name": ""})
+            fields = {**hidden_fields(page, "/account/profile"), "version": version}
+            answer = await browser.post("/account/profile", {**fields, "first_name": "Mallory", "last_name": ""})
             if answer.status_code == 303:
                 answer = await browser.follow(answer)
-                assert answer.request.url.path == "/account/name", version
+                assert answer.request.url.path == "/account/profile", version
             else:
                 assert_refused(answer, 400)
             assert (await free_world.get_account()).first_name == "Nora"

@@ -112,8 +112,8 @@ async def live_a_full_life(world: World, account: Account) -> None:
         await client.sign_in()
         await client.refresh()
         await browser.sign_in("nora")
-        page = await browser.get("/account/name")
-        await browser.submit(page, "/account/name", first_name="Noralind", last_name="Quistgaard")
+        page = await browser.get("/account/profile")
+        await browser.submit(page, "/account/profile", first_name="Noralind", last_name="Quistgaard")
         await client.call("POST", "/account/address-change", {"current_password": PASSWORD, "new_address": NEW_ADDRESS})
         codes = {"old_code": await code(world, ADDRESS), "new_code": await code(world, NEW_ADDRESS)}
         assert (await client.call("POST", "/account/address-change/codes", codes)).json()["address"] == NEW_ADDRESS

@@ -75,7 +75,7 @@ async def signed_in_forms(world: World, browser: Browser) -> list[tuple[str, dic
     link = await world.reset_link()
     await browser.sign_in()
     overview = await browser.get("/account")
-    name, password = await browser.get("/account/name"), await browser.get("/account/password")
+    name, password = await browser.get("/account/profile"), await browser.get("/account/password")
     sessions = await browser.get("/account/sessions")
     end = re.findall(r'action="(/account/sessions/[^"]+/end)"', sessions.text)[0]
     await browser.get(link)
@@ -83,7 +83,7 @@ async def signed_in_forms(world: World, browser: Browser) -> list[tuple[str, dic
     request = await browser.get("/account/passwordreset")
     new = {"new_password": NEW_PASSWORD, "repeat_password": NEW_PASSWORD}
     return [
-        ("/account/name", {**hidden_fields(name, "/account/name"), "first_name": "Eve", "last_name": ""}),
+        ("/account/profile", {**hidden_fields(name, "/account/profile"), "first_name": "Eve", "last_name": ""}),
         ("/account/password", {**hidden_fields(password, "/account/password"), "current_password": PASSWORD, **new}),
         ("/account/sessions/end-others", hidden_fields(sessions, end)),
         (end, hidden_fields(sessions, end)),
@@ -156,7 +156,10 @@ async def test_a_token_from_before_the_sign_in_is_worthless_after_it(free_world:
         anonymous = hidden_fields(await browser.get("/signin"), "/signin")["csrf"]
         await browser.sign_in()
         first = hidden_fields(await browser.get("/account"), "/signout")["csrf"]
-        for path, more in [("/signout", {}), ("/account/name", {"first_name": "Eve", "last_name": "", "version": "1"})]:
+        for path, more in [
+            ("/signout", {}),
+            ("/account/profile", {"first_name": "Eve", "last_name": "", "version": "1"}),
+        ]:
             assert_refused(await browser.post(path, {"csrf": anonymous, **more}), 403)
         await browser.submit(await browser.get("/account"), "/signout")
         await browser.sign_in()
@@ -371,7 +374,7 @@ async def test_where_to_go_survives_a_mistake(free_world: World) -> None:  # S14
 
 async def test_a_sealed_form_cannot_be_altered(free_world: World) -> None:  # S14
     async with free_world.browser() as browser:
-        page = await browser.client.get("/signin", params={"return_to": "/account/name"})
+        page = await browser.client.get("/signin", params={"return_to": "/account/profile"})
         fields = hidden_fields(page, "/signin")
         sealed = fields["form"]
         for altered in [sealed[:-2] + "AA", "B" + sealed[1:], sealed[:40], "", "\u00e4", sealed + sealed, "=" * 80]:
@@ -382,10 +385,10 @@ async def test_a_sealed_form_cannot_be_altered(free_world: World) -> None:  # S1
             await browser.submit(await browser.get("/account"), "/signout")
 
 
-@pytest.mark.parametrize("path", ["/account/name", "/account/sessions", "/account"])
+@pytest.mark.parametrize("path", ["/account/profile", "/account/sessions", "/account"])
 async def test_only_pages_that_show_something_are_come_back_to(free_world: World, path: str) -> None:  # S14
     async with free_world.browser() as browser:
         answer = await browser.get(path)
         assert answer.headers["location"] == f"/signin?return_to={path}"
-        posted = await browser.post("/account/name", {"first_name": "x"})
+        posted = await browser.post("/account/profile", {"first_name": "x"})
         assert posted.headers["location"] == "/signin"

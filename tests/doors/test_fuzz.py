@@ -15,7 +15,9 @@ from tests.support.refusals import CARRIED
 from tests.support.world import ADDRESS, LIFTED, PASSWORD, open_world
 
 SEEDS: list[tuple[Kind, int]] = [("sqlite", 1), ("sqlite", 2), ("sqlite", 3), ("postgresql", 4)]
-_KINDS = ("text/html; charset=utf-8", "application/json", "application/problem+json", "text/css; charset=utf-8")
+_KINDS = (
+    "text/html; charset=utf-8", "application/json", "application/problem+json", "text/css; charset=utf-8", "image/webp",
+)  # fmt: skip
 
 
 @pytest.fixture

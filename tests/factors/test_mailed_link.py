@@ -6,7 +6,7 @@ import pytest
 
 from portico.accounts import store as accounts
 from portico.database.engine import Database, Transaction
-from portico.factors.contract import Judgement, MailedLinkAnswer, PasswordAnswer
+from portico.factors.contract import Judgement, MailedLinkAnswer, PasswordAnswer, Subject
 from portico.factors.mailed_link import LIFETIME, LinkState, MailedLinkFactor
 from portico.factors.proof import Failure, ProofClass, ProofKind
 from portico.kernel.chance import SystemChance
@@ -35,7 +35,7 @@ async def add(database: Database, at: datetime = NOW, name: str = "nora", lifeti
 
 
 async def judge(database: Database, token: str, at: datetime = NOW, account_id: str | None = None) -> Judgement:
-    return await FACTOR.judge(database, account_id, MailedLinkAnswer(token=token), lambda: at)
+    return await FACTOR.judge(database, Subject(account_id), MailedLinkAnswer(token=token), lambda: at)
 
 
 async def use(database: Database, token: str, at: datetime = NOW) -> bool:
@@ -217,4 +217,4 @@ async def test_links_are_swept_a_month_after_they_expired(database: Database) ->
 
 async def test_a_link_answer_is_needed(database: Database) -> None:
     with pytest.raises(TypeError):
-        await FACTOR.judge(database, None, PasswordAnswer(password="x"), lambda: NOW)
+        await FACTOR.judge(database, Subject(None), PasswordAnswer(password="x"), lambda: NOW)

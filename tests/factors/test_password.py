@@ -11,7 +11,7 @@ from msgspec import structs
 from portico.accounts import store as accounts
 from portico.database.engine import Database, Transaction
 from portico.factors import store
-from portico.factors.contract import Judgement, MailedLinkAnswer, PasswordAnswer
+from portico.factors.contract import Judgement, MailedLinkAnswer, PasswordAnswer, Subject
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.model import PasswordProperties
 from portico.factors.password import WRONG, PasswordFactor
@@ -49,7 +49,7 @@ class Bench:
 
     async def judge(self, typed: str = RIGHT, account_id: str | None = "account-nora") -> Judgement:
         """What the factor finds."""
-        return await self.factor.judge(self.database, account_id, PasswordAnswer(password=typed), lambda: NOW)
+        return await self.factor.judge(self.database, Subject(account_id), PasswordAnswer(password=typed), lambda: NOW)
 
     async def settle(self, judgement: Judgement, at: datetime = NOW) -> bool:
         """Whether the proof counts."""
@@ -294,12 +294,14 @@ async def test_what_was_never_checked_is_never_hashed(bench: Bench) -> None:  # 
 
 async def test_an_answer_to_another_factor_is_a_mistake_of_ours(bench: Bench) -> None:
     with pytest.raises(TypeError):
-        await bench.factor.judge(bench.database, None, MailedLinkAnswer(token="x"), lambda: NOW)
+        await bench.factor.judge(bench.database, Subject(None), MailedLinkAnswer(token="x"), lambda: NOW)
 
 
 async def test_the_instant_of_a_proof_is_when_it_was_found_good(bench: Bench) -> None:
     await bench.set_password()
     later = NOW + timedelta(seconds=9)
-    judgement = await bench.factor.judge(bench.database, "account-nora", PasswordAnswer(password=RIGHT), lambda: later)
+    judgement = await bench.factor.judge(
+        bench.database, Subject("account-nora"), PasswordAnswer(password=RIGHT), lambda: later
+    )
     assert judgement.proof is not None
     assert judgement.proof.at == later

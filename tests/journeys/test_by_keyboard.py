@@ -88,7 +88,7 @@ async def test_a_success_is_read_out(browse: Browse, town: Town) -> None:  # S96
     await browser.sign_in(ada)
     await browser.open_name()
     await browser.save_name("Augusta", "King")
-    await expect(browser.main.get_by_role("status")).to_have_text(browser.words("my_account.name.saved"))
+    await expect(browser.main.get_by_role("status")).to_have_text(browser.words("my_account.profile.saved"))
 
 
 async def test_labels_are_tied_to_their_fields(browse: Browse, town: Town) -> None:  # S4, S5, S6

@@ -221,11 +221,11 @@ async def test_a_name_changed_in_two_tabs_is_told_and_nothing_typed_is_lost(brow
     await other.open_name()
     await one.save_name("Augusta", "King")
     await other.save_name("Ada", "Lovelace")
-    await other.hears("my_account.name.changed_meanwhile")
+    await other.hears("my_account.profile.changed_meanwhile")
     await expect(other.field("my_account.first_name")).to_have_value("Ada")
     await expect(other.field("my_account.last_name")).to_have_value("Lovelace")
     await other.press(other.button("form.save"))
-    await other.hears("my_account.name.saved")
+    await other.hears("my_account.profile.saved")
     assert await one.find_name() == "Ada Lovelace"
 
 
@@ -249,7 +249,7 @@ async def test_a_password_changed_in_another_tab_lets_this_one_go_on(browse: Bro
     await other.open_name()
     await one.change_password(ada.password, NEW_PASSWORD)
     await other.save_name("Augusta", "King")
-    await other.hears("my_account.name.saved")
+    await other.hears("my_account.profile.saved")
 
 
 async def test_the_forced_change_is_gone_once_it_is_done(browse: Browse, town: Town) -> None:  # D3

@@ -79,7 +79,7 @@ async def test_a_name_is_changed_and_shown_at_once(meet: Meet, town: Town) -> No
     await teller.sign_in(ada)
     await teller.open_name()
     await teller.save_name("Zoë <b>&amp;", "O'Hara-Ñandú 李")
-    await teller.hears("my_account.name.saved")
+    await teller.hears("my_account.profile.saved")
     assert await teller.find_name() == "Zoë <b>&amp; O'Hara-Ñandú 李"
 
 
@@ -89,9 +89,9 @@ async def test_of_two_who_change_one_name_the_second_is_told(meet: Meet, town: T
         await teller.sign_in(ada)
         await teller.open_name()
     await one.save_name("Augusta", "King")
-    await one.hears("my_account.name.saved")
+    await one.hears("my_account.profile.saved")
     await other.save_name("Ada", "Lovelace")
-    await other.hears("my_account.name.changed_meanwhile")
+    await other.hears("my_account.profile.changed_meanwhile")
     assert await one.find_name() == "Augusta King"
     await other.open_name()
     await other.save_name("Ada", "Lovelace")

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from portico.accounts.model import Account, AccountState
+from portico.accounts.model import Account, AccountState, Profile
+from portico.accounts.profile import Profiles
 from portico.accounts.service import NAME_MAX, RESERVED_HANDLES, Accounts
 from portico.audit.model import EventKind
 from portico.audit.service import Audit
@@ -21,6 +22,7 @@ CHANCE = SystemChance()
 AUDIT = Audit(CHANCE)
 MAIL = Mail(SealingKeys((bytes(32),)), CHANCE)
 ACCOUNTS = Accounts(CHANCE, AUDIT, MAIL)
+PROFILES = Profiles(AUDIT, ("en", "de"))
 NORA = "nora@north-clinic.example"
 
 
@@ -129,12 +131,16 @@ async def test_names_are_put_on_one_line(database: Database) -> None:
     assert len(made.last_name) == NAME_MAX
 
 
+async def rename(database: Database, made: Account, first: str, last: str) -> None:
+    profile = Profile(first_name=first, last_name=last)
+    await database.transact(lambda tx: PROFILES.change_profile(tx, NOW, made, profile, made.version))
+
+
 async def test_a_rename_is_for_the_version_that_was_seen(database: Database) -> None:
     made = await add(database)
-    rename = ACCOUNTS.rename
-    await database.transact(lambda tx: rename(tx, NOW, made, " Eleonora ", "Weiß", made.version))
+    await rename(database, made, " Eleonora ", "Weiß")
     with pytest.raises(Conflict):
-        await database.transact(lambda tx: rename(tx, NOW, made, "Old", "Page", made.version))
+        await rename(database, made, "Old", "Page")
     found = await ACCOUNTS.find_account(database, made.id)
     assert found is not None
     assert (found.name, found.initials, found.version) == ("Eleonora Weiß", "EW", 2)
@@ -155,7 +161,7 @@ async def test_a_name_that_cannot_be_is_refused(
 ) -> None:
     made = await add(database, first_name="Nora")
     with pytest.raises(BadInput) as caught:
-        await database.transact(lambda tx: ACCOUNTS.rename(tx, NOW, made, first, last, made.version))
+        await rename(database, made, first, last)
     assert caught.value.params == {"field": field, "reason": reason}
     assert await ACCOUNTS.find_account(database, made.id) == made
 

@@ -4,11 +4,15 @@ import pytest
 from msgspec import structs
 
 from portico.accounts import store
-from portico.accounts.model import Account, AccountState
+from portico.accounts.model import Account, AccountState, Profile
 from portico.database.engine import Database, Transaction
 from portico.kernel.normalise import NORMALISER_VERSION
 from tests.support.racing import race
 from tests.support.rows import NOW, account, add_account
+
+
+def profile(first_name: str, last_name: str = "") -> Profile:
+    return Profile(first_name=first_name, last_name=last_name, language="en")
 
 
 async def get(database: Database, account_id: str = "account-nora") -> Account:
@@ -81,10 +85,10 @@ async def test_of_fifty_who_want_one_address_or_handle_one_gets_it(  # D1
 
 async def test_a_name_is_set_for_the_version_that_was_seen_and_no_other(database: Database) -> None:
     made = await add_account(database)
-    assert await database.transact(lambda tx: store.rename_account(tx, made.id, "Eleonora", "Weiß", 1))
+    assert await database.transact(lambda tx: store.change_profile(tx, made.id, profile("Eleonora", "Weiß"), 1))
     assert await get(database) == structs.replace(made, first_name="Eleonora", last_name="Weiß", version=2)
-    assert not await database.transact(lambda tx: store.rename_account(tx, made.id, "Old", "Page", 1))
-    assert not await database.transact(lambda tx: store.rename_account(tx, "account-tom", "Tom", "", 1))
+    assert not await database.transact(lambda tx: store.change_profile(tx, made.id, profile("Old", "Page"), 1))
+    assert not await database.transact(lambda tx: store.change_profile(tx, "account-tom", profile("Tom"), 1))
     assert (await get(database)).first_name == "Eleonora"
 
 
@@ -95,7 +99,7 @@ async def test_of_fifty_who_rename_one_version_one_succeeds(
     for version in range(1, race_rounds + 1):
 
         async def body(tx: Transaction, who: int, version: int = version) -> bool:
-            return await store.rename_account(tx, "account-nora", f"Nora {who}", "", version)
+            return await store.change_profile(tx, "account-nora", profile(f"Nora {who}"), version)
 
         results = await race(database, race_width, body)
         assert sorted(results) == [False] * (race_width - 1) + [True]

@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from portico.accounts import store as accounts
+from portico.accounts.model import Profile
 from portico.database.engine import Database, Transaction
 from portico.factors.proof import Proof, ProofClass, ProofKind
 from portico.kernel.errors import Conflict
@@ -64,7 +65,9 @@ async def test_a_session_comes_back_as_it_was_stored(database: Database, changes
 
 async def test_a_session_brings_its_account_as_it_is_now(database: Database) -> None:
     await add_session(database)
-    await database.transact(lambda tx: accounts.rename_account(tx, "account-nora", "Eleonora", "", 1))
+    await database.transact(
+        lambda tx: accounts.change_profile(tx, "account-nora", Profile(first_name="Eleonora", last_name=""), 1)
+    )
     account = await accounts.find_account(database, "account-nora")
     assert account is not None
     assert account.first_name == "Eleonora"
@@ -237,6 +240,7 @@ async def test_open_sessions_are_listed_the_last_used_first(database: Database) 
     assert listed[0] == OpenSession(
         id="session-2",
         kind=SessionKind.NATIVE,
+        device_id="device-laptop",
         device_name="laptop",
         opened_at=NOW,
         last_seen_at=NOW + 2 * SECOND,

@@ -265,7 +265,7 @@ async def test_of_hundred_names_at_once_from_one_network_fifty_may_be_tried(coun
 
 async def test_a_network_may_ask_for_thirty_resets_and_then_three_a_minute(counters: Counters) -> None:  # D6
     async def ask(network: str = HERE, at: datetime = NOW) -> TooMany | None:
-        return await counters.database.transact(lambda tx: counters.throttle.take_reset_request(tx, at, network))
+        return await counters.database.transact(lambda tx: counters.throttle.take_mail_request(tx, at, network))
 
     assert [await ask() for _ in range(30)] == [None] * 30
     assert await ask() == TooMany(until=NOW + timedelta(seconds=20))

@@ -258,6 +258,10 @@ class Person:
             ("POST", "/signin", {"installation": installation, "identifier": self._typed("identifier")}),
             ("GET", "/account", None),
             ("GET", "/account/sessions", None),
+            ("GET", "/account/devices", None),
+            ("GET", "/account/history", None),
+            ("POST", "/account/export", {"current_password": self._typed("password")}),
+            ("POST", "/account/handle", {"handle": dice.one(TEXTS), "current_password": PASSWORD}),
             ("PATCH", "/account", {"first_name": "Nora", "last_name": dice.one(TEXTS), "version": 1}),
             ("POST", "/tokens/refresh", {"refresh_token": self.tokens.get("refresh_token", "A" * 43)}),
             ("POST", "/password-reset/requests", {"identifier": self._typed("identifier")}),
@@ -397,7 +401,7 @@ class Fuzzer:
 
     def _spoil_query(self, sent: Sent) -> None:
         dice = self.dice
-        names = ("language", "return_to", "identifier", "to", "access_token", "x")
+        names = ("language", "return_to", "identifier", "to", "before", "access_token", "x")
         pairs = [(dice.one(names), dice.one(TEXTS)) for _ in range(dice.below(4))]
         sent.query = urlencode(pairs).encode() if dice.chance(80) else _in_a_line(dice.data(40))
 

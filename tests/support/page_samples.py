@@ -9,6 +9,8 @@ import portico
 from portico.factors.password_rules import PasswordPolicy, criteria
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues, Message, message
+from portico.sessions.devices import device_words
+from portico.signin.reset_help import help_steps
 from portico.web.assets import Assets
 from portico.web.language import offered_languages
 from portico.web.templates import Failure, Frame, ShownPerson, Templates
@@ -21,6 +23,7 @@ ATTEMPT = "0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15"
 AT = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)
 EARLIER = datetime(2026, 2, 27, 8, 40, tzinfo=UTC)
 NORA = ShownPerson.named("Nora North", "nora.north")
+PICTURED = ShownPerson.named("Nora North", "nora.north", "0" * 32)
 CRITERIA = criteria(PasswordPolicy())
 
 
@@ -40,10 +43,57 @@ class SampleSession:
     """A session as its owner's page lists it."""
 
     id: str
-    device_name: str
+    device: Message
     opened_at: datetime
     last_seen_at: datetime
     is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDevice:
+    """A known device as its owner's page lists it."""
+
+    id: str
+    device: Message
+    first_signed_in_at: datetime
+    last_signed_in_at: datetime
+    is_current: bool
+    is_signed_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMethod:
+    """A way to sign in as the overview lists it."""
+
+    kind: str
+    changed_at: datetime
+    used_at: datetime | None
+    through_mailbox: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SampleEntry:
+    """Something that happened, as the history lists it."""
+
+    at: datetime
+    said: Message
+    device: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleZone:
+    """A time zone as the profile page offers it."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRegion:
+    """The time zones of one part of the world."""
+
+    code: str
+    zones: tuple[SampleZone, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +216,26 @@ PEOPLE = (
 )
 
 SESSIONS = (
-    SampleSession("s1", "Firefox, Linux", EARLIER, AT, is_current=True),
-    SampleSession("s2", "Safari, iPhone", EARLIER, EARLIER, is_current=False),
-    SampleSession("s3", "", EARLIER, EARLIER, is_current=False),
+    SampleSession("s1", device_words("Firefox, Linux"), EARLIER, AT, is_current=True),
+    SampleSession("s2", device_words("Safari, iPhone"), EARLIER, EARLIER, is_current=False),
+    SampleSession("s3", device_words(""), EARLIER, EARLIER, is_current=False),
+)
+DEVICES = (
+    SampleDevice("d1", device_words("Firefox, Linux"), EARLIER, AT, is_current=True, is_signed_in=True),
+    SampleDevice("d2", device_words("Safari, iPhone"), EARLIER, EARLIER, is_current=False, is_signed_in=True),
+    SampleDevice("d3", device_words("Tablet"), EARLIER, EARLIER, is_current=False, is_signed_in=False),
+)
+METHODS = (
+    SampleMethod("password", EARLIER, AT, through_mailbox=True),
+    SampleMethod("passkey", AT, None, through_mailbox=False),
+)
+ENTRIES = (
+    SampleEntry(AT, message("history.signed_in"), device_words("Firefox, Linux")),
+    SampleEntry(EARLIER, message("history.password_changed"), None),
+)
+REGIONS = (
+    SampleRegion("america", (SampleZone("America/Argentina/Salta", "Argentina, Salta"),)),
+    SampleRegion("europe", (SampleZone("Europe/Berlin", "Berlin"), SampleZone("Europe/Paris", "Paris"))),
 )
 
 _PROOF: Mapping[str, object] = {
@@ -183,15 +250,64 @@ _UNMET = message("password.unmet", criteria="length digit symbol")
 _TOO_LONG = message("password.unmet", criteria="too_long")
 _DIFFERENT = message("password.repeat_differs")
 _CHANGE = {**_NEW_PASSWORD, "attempt_id": ATTEMPT, "version": 3, "why": message("signin.change_password.why.forced")}
+_WRONG_CODE = message("email_code.wrong", count=4)
+_VERIFY: Mapping[str, object] = {
+    "attempt_id": ATTEMPT,
+    "version": 1,
+    "address": IDENTIFIER,
+    "wait_seconds": 0,
+    "notice": None,
+    "failure": None,
+}
+_CREATE: Mapping[str, object] = {
+    **_NEW_PASSWORD,
+    "attempt_id": ATTEMPT,
+    "version": 2,
+    "terms_url": None,
+    "privacy_url": "",
+    "first_name": "",
+    "last_name": "",
+    "accepts_terms": False,
+    "persistent": True,
+}
 _OVERVIEW: Mapping[str, object] = {
     "first_name": "Nora",
     "last_name": "North",
     "address": IDENTIFIER,
     "handle": "nora.north",
     "delete_at": None,
+    "may_change_handle": True,
+    "language": "",
+    "time_zone": "",
+    "methods": METHODS,
     "sessions": 3,
     "failure": None,
     "notice": None,
+}
+_PROFILE: Mapping[str, object] = {
+    "first_name": "Nora",
+    "last_name": "North",
+    "language": "",
+    "languages": ("en", "de"),
+    "time_zone": "",
+    "regions": REGIONS,
+    "version": 1,
+    "picture_max": 5_000_000,
+    "notice": None,
+    "failure": None,
+}
+_HANDLE: Mapping[str, object] = {
+    "present": "nora.north",
+    "identifier": IDENTIFIER,
+    "handle": "",
+    "refusal": None,
+    "failure": None,
+}
+_HISTORY: Mapping[str, object] = {
+    "entries": ENTRIES,
+    "older": "/account/history?before=0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15",
+    "newest": None,
+    "has_zone": False,
 }
 
 
@@ -239,6 +355,50 @@ SIGN_IN = (
     PageSample("refused-closed", "signin/refused.html", {**_refused("closed"), "next": None}),
     PageSample("already", "signin/already.html", {"name": "Nora North", "continue_to": "/account"}),
     PageSample("signed-out", "signin/signed_out.html"),
+    PageSample("refused-elsewhere", "signin/refused.html", _refused("continued_elsewhere")),
+)
+
+SIGN_UP = (
+    PageSample("sign-up", "signin/sign_up.html", {"form": "sealed", "address": "", "failure": None}),
+    PageSample(
+        "sign-up-failed",
+        "signin/sign_up.html",
+        {"form": "sealed", "address": "nora@", "failure": _failed("address", "signup.address.impossible")},
+    ),
+    PageSample("verify-email", "signin/verify_email.html", _VERIFY),
+    PageSample(
+        "verify-email-failed",
+        "signin/verify_email.html",
+        {**_VERIFY, "failure": Failure(_WRONG_CODE, {"code": _WRONG_CODE})},
+    ),
+    PageSample(
+        "verify-email-again",
+        "signin/verify_email.html",
+        {**_VERIFY, "wait_seconds": 30, "notice": message("verify_email.resent")},
+    ),
+    PageSample("create-account", "signin/create_account.html", _CREATE),
+    PageSample(
+        "create-account-terms",
+        "signin/create_account.html",
+        {
+            **_CREATE,
+            "first_name": "Nora",
+            "terms_url": "https://north-clinic.example/terms",
+            "privacy_url": "https://north-clinic.example/privacy",
+            "failure": _failed("accepts_terms", "signup.terms_missing"),
+        },
+    ),
+    PageSample(
+        "create-account-taken",
+        "signin/create_account.html",
+        {**_CREATE, "failure": Failure(message("signup.address_taken"), {})},
+    ),
+    PageSample("sign-up-link", "signin/sign_up_link.html", {"address": IDENTIFIER}),
+    PageSample(
+        "sign-up-link-used",
+        "signin/sign_up_link_gone.html",
+        {"why": message("reset.link.used"), "next": message("signup.link_gone.used")},
+    ),
 )
 
 RESET = (
@@ -249,6 +409,12 @@ RESET = (
         {"identifier": "", "failure": _failed("identifier", "signin.identifier.missing")},
     ),
     PageSample("reset-sent", "reset/sent.html", {"identifier": IDENTIFIER}),
+    PageSample("reset-no-mail", "reset/no_mail.html", {"steps": help_steps(support_address="help@example.org")}),
+    PageSample(
+        "reset-no-mail-providers",
+        "reset/no_mail.html",
+        {"steps": help_steps(support_address="help@example.org", providers=("Google", "Apple"))},
+    ),
     PageSample("reset-choose", "reset/choose.html", _NEW_PASSWORD),
     PageSample(
         "reset-choose-failed",
@@ -266,24 +432,64 @@ MY_ACCOUNT = (
     PageSample(
         "account-saved",
         "my_account/overview.html",
-        {**_OVERVIEW, "first_name": "", "last_name": "", "sessions": 1, "notice": message("my_account.name.saved")},
-        NORA,
-    ),
-    PageSample(
-        "account-name",
-        "my_account/name.html",
-        {"first_name": "Nora", "last_name": "North", "version": 1, "failure": None},
-        NORA,
-    ),
-    PageSample(
-        "account-name-failed",
-        "my_account/name.html",
         {
+            **_OVERVIEW,
             "first_name": "",
             "last_name": "",
-            "version": 1,
+            "may_change_handle": False,
+            "language": "de",
+            "time_zone": "America/New York",
+            "methods": (),
+            "sessions": 1,
+            "notice": message("my_account.profile.saved"),
+        },
+        PICTURED,
+    ),
+    PageSample("account-profile", "my_account/profile.html", _PROFILE, PICTURED),
+    PageSample(
+        "account-profile-failed",
+        "my_account/profile.html",
+        {
+            **_PROFILE,
+            "first_name": "",
+            "last_name": "",
+            "language": "de",
+            "time_zone": "Europe/Berlin",
             "failure": _failed("first_name", "my_account.name.missing"),
         },
+        NORA,
+    ),
+    PageSample(
+        "account-picture-failed",
+        "my_account/profile.html",
+        {**_PROFILE, "failure": _failed("picture", "my_account.picture.unreadable")},
+        NORA,
+    ),
+    PageSample("account-handle", "my_account/handle.html", _HANDLE, NORA),
+    PageSample(
+        "account-handle-failed",
+        "my_account/handle.html",
+        {**_HANDLE, "handle": "tom", "failure": _failed("handle", "my_account.handle.taken")},
+        NORA,
+    ),
+    PageSample(
+        "account-handle-barred",
+        "my_account/handle.html",
+        {**_HANDLE, "refusal": message("my_account.handle.frozen", count=71)},
+        NORA,
+    ),
+    PageSample("account-history", "my_account/history.html", _HISTORY, NORA),
+    PageSample(
+        "account-history-end",
+        "my_account/history.html",
+        {**_HISTORY, "entries": (), "older": None, "newest": "/account/history", "has_zone": True},
+        NORA,
+    ),
+    PageSample("account-export", "my_account/export.html", {"identifier": IDENTIFIER, "failure": None}, NORA),
+    PageSample(
+        "account-export-failed",
+        "my_account/export.html",
+        {"identifier": IDENTIFIER, "failure": _failed("current_password", "my_account.password.current_wrong")},
         NORA,
     ),
     PageSample("account-password", "my_account/password.html", _NEW_PASSWORD, NORA),
@@ -293,12 +499,18 @@ MY_ACCOUNT = (
         {**_NEW_PASSWORD, "failure": _failed("current_password", "my_account.password.current_wrong")},
         NORA,
     ),
-    PageSample("sessions", "my_account/sessions.html", {"sessions": SESSIONS, "notice": None, "failure": None}, NORA),
+    PageSample(
+        "sessions",
+        "my_account/sessions.html",
+        {"sessions": SESSIONS, "devices": DEVICES, "notice": None, "failure": None},
+        NORA,
+    ),
     PageSample(
         "sessions-one",
         "my_account/sessions.html",
         {
             "sessions": SESSIONS[:1],
+            "devices": (),
             "notice": message("my_account.sessions.others_ended", count=2),
             "failure": None,
         },
@@ -422,7 +634,7 @@ OTHERS = (
     PageSample("reference", "api/reference.html", {"operations": OPERATIONS, "openapi": "/api/openapi.json"}),
 )
 
-PAGES = (*SIGN_IN, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
+PAGES = (*SIGN_IN, *SIGN_UP, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
 
 
 def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:

@@ -28,11 +28,14 @@ def assert_carried(answer: httpx.Response) -> None:
     assert answer.headers["x-request-id"]
     if answer.url.path.startswith("/static/") and answer.status_code == 200:
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    elif answer.url.path.startswith("/account/picture/") and answer.status_code == 200:
+        assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     else:
         assert answer.headers["cache-control"] == "no-store"
     assert not {"server", "x-powered-by", "access-control-allow-origin"} & set(answer.headers)
     if answer.content:
-        assert "charset=utf-8" in answer.headers["content-type"] or "json" in answer.headers["content-type"]
+        kind = answer.headers["content-type"]
+        assert "charset=utf-8" in kind or "json" in kind or kind == "image/webp"
 
 
 def assert_refused(answer: httpx.Response, *statuses: int) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
-from portico.house import PACKAGE
+from portico.ground import PACKAGE
 from portico.kernel.brand import Brand
 from portico.kernel.chance import SystemChance
 from portico.kernel.messages import Catalogues, Message
@@ -64,6 +64,18 @@ class Storyteller(ABC):
     @abstractmethod
     async def give_password(self, password: str, *, stay: bool = True) -> None:
         """Answer the question for the password."""
+
+    @abstractmethod
+    async def begin_sign_up(self, address: str) -> None:
+        """Begin to sign up with a mail address."""
+
+    @abstractmethod
+    async def enter_code(self, code: str) -> None:
+        """Enter the code from the mail."""
+
+    @abstractmethod
+    async def create_account(self, first_name: str, last_name: str, password: str) -> None:
+        """Say one's name and choose a password, once the mailbox is confirmed."""
 
     @abstractmethod
     async def is_signed_in(self) -> bool:
@@ -226,6 +238,24 @@ class BrowserTeller(Storyteller):
         await self.field("reset.request.label").fill(identifier)
         await self.press(self.button("reset.request.submit"))
 
+    async def begin_sign_up(self, address: str) -> None:
+        """See :class:`Storyteller`: by the tab."""
+        await self.page.goto("/signin")
+        await self.press(self.link("signup.tab"))
+        await self.field("signup.address.label").fill(address)
+        await self.press(self.primary)
+
+    async def enter_code(self, code: str) -> None:
+        """See :class:`Storyteller`."""
+        await self.field("verify_email.code").fill(code)
+        await self.press(self.primary)
+
+    async def create_account(self, first_name: str, last_name: str, password: str) -> None:
+        """See :class:`Storyteller`."""
+        await self.field("my_account.first_name").fill(first_name)
+        await self.field("my_account.last_name").fill(last_name)
+        await self.choose_password(password)
+
     async def open_mailed_link(self, person: Person) -> None:
         """See :class:`Storyteller`: in the mailbox page of the demo."""
         await self.page.goto(f"/dev/mailbox?to={person.address}")
@@ -263,13 +293,27 @@ class BrowserTeller(Storyteller):
     async def open_name(self) -> None:
         """See :class:`Storyteller`."""
         await self.page.goto("/account")
-        await self.press(self.link("my_account.name.change"))
+        await self.press(self.link("my_account.profile.change"))
 
     async def save_name(self, first_name: str, last_name: str) -> None:
         """See :class:`Storyteller`."""
         await self.field("my_account.first_name").fill(first_name)
         await self.field("my_account.last_name").fill(last_name)
         await self.press(self.button("form.save"))
+
+    async def upload_picture(self, content: bytes) -> None:
+        """Choose a picture on the profile page, and send it."""
+        await self.page.goto("/account/profile")
+        file = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": content}
+        await self.field("my_account.picture.choose").set_input_files(files=[file])  # type: ignore[list-item]
+        await self.press(self.button("my_account.picture.submit"))
+
+    async def change_handle(self, handle: str, password: str) -> None:
+        """Choose another Portico ID."""
+        await self.page.goto("/account/handle")
+        await self.field("my_account.handle.new").fill(handle)
+        await self.field("my_account.password.current").fill(password)
+        await self.press(self.primary)
 
     async def count_sessions(self) -> int:
         """See :class:`Storyteller`."""
@@ -388,6 +432,22 @@ class ApiTeller(Storyteller):
         if self._status == 202:
             self._said["reset.sent.title"] = ""
 
+    async def begin_sign_up(self, address: str) -> None:
+        """See :class:`Storyteller`."""
+        self._ticket = ""
+        self.attempt = await self.call("POST", "/signup", {"installation": self.installation, "address": address})
+        assert self._status == 201, self.attempt
+        self._ticket = self.attempt["ticket"]
+
+    async def enter_code(self, code: str) -> None:
+        """See :class:`Storyteller`."""
+        await self.answer({"answer": "email_code", "code": code})
+
+    async def create_account(self, first_name: str, last_name: str, password: str) -> None:
+        """See :class:`Storyteller`."""
+        names = {"first_name": first_name, "last_name": last_name}
+        await self.answer({"answer": "create_account", **names, "new_password": password})
+
     async def open_mailed_link(self, person: Person) -> None:
         """See :class:`Storyteller`: through the document of the development mailbox."""
         mailbox = await self.client.get("/dev/api/mailbox", params={"to": person.address})
@@ -429,7 +489,7 @@ class ApiTeller(Storyteller):
         """See :class:`Storyteller`."""
         body = {"first_name": first_name, "last_name": last_name, "version": self._version}
         await self.call("PATCH", "/account", body)
-        said = {200: "my_account.name.saved", 409: "my_account.name.changed_meanwhile"}.get(self._status)
+        said = {200: "my_account.profile.saved", 409: "my_account.profile.changed_meanwhile"}.get(self._status)
         self._said.update({said: ""} if said else {})
 
     async def count_sessions(self) -> int:

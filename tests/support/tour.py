@@ -3,12 +3,16 @@
 Whoever follows a walk looks at the page at each stop (axe, a ruler, a camera) and must leave it as it was.
 """
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import httpx
 
+from portico.kernel.chance import SystemChance
+from tests.support.pictures import picture
 from tests.support.storytellers import ApiTeller, BrowserTeller
 from tests.support.town import NEW_PASSWORD, Person
 
@@ -67,6 +71,8 @@ async def walk_through_a_reset(teller: BrowserTeller, guests: Guests) -> AsyncIt
     await teller.field("reset.request.label").fill(guests.active.address)
     await teller.press(teller.primary)
     yield "reset-sent"
+    await teller.press(teller.page.locator("main a[href$=no-mail]"))
+    yield "reset-no-mail"
     await teller.page.goto(f"/dev/mailbox?to={guests.active.address}")
     yield "mailbox"
     await teller.press(teller.page.locator(".mails a").first)
@@ -86,6 +92,27 @@ async def walk_through_a_reset(teller: BrowserTeller, guests: Guests) -> AsyncIt
     yield "link-gone"
 
 
+async def walk_through_a_sign_up(teller: BrowserTeller, _guests: Guests) -> AsyncIterator[str]:
+    """From the SIGN UP tab to the account, by the code; and the link beside it."""
+    await teller.page.goto("/signup")
+    yield "sign-up"
+    address = f"visitor.{SystemChance().draw_bytes(6).hex()}@north-clinic.example"
+    await teller.field("signup.address.label").fill(address)
+    await teller.press(teller.primary)
+    yield "verify-email"
+    await teller.field("verify_email.code").fill("not a code")
+    await teller.press(teller.primary)
+    yield "verify-email-failed"
+    waiting = teller.page.url
+    await teller.page.goto(await _mailed_link(teller, address, "/signup/link/"))
+    yield "sign-up-link"
+    await teller.press(teller.primary)
+    assert teller.page.url == waiting
+    yield "create-account"
+    await teller.page.goto(f"/signup/link/{'A' * 43}")
+    yield "sign-up-link-gone"
+
+
 async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
     """What signed-in people see."""
     await _sign_in_elsewhere(teller, guests.active)
@@ -93,18 +120,33 @@ async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> Asyn
     yield "my-account"
     await teller.page.locator("[data-menu] summary").click()
     yield "my-account-menu"
-    await teller.page.goto("/account/name")
-    yield "name"
+    await teller.page.goto("/account/profile")
+    yield "profile"
     await teller.save_name("  ", "")
-    yield "name-missing"
+    yield "profile-missing"
+    await teller.upload_picture(b"no picture")
+    yield "profile-picture-failed"
+    await teller.upload_picture(picture("JPEG", (640, 480)))
+    yield "profile-picture"
     await teller.save_name(guests.active.first_name, guests.active.last_name)
     yield "my-account-saved"
+    await teller.page.goto("/account/handle")
+    yield "handle"
+    await teller.change_handle(guests.active.first_name, "not-my-Password-1")
+    yield "handle-failed"
     await teller.page.goto("/account/password")
     yield "change-own-password"
     await teller.change_password("not-my-Password-1", NEW_PASSWORD)
     yield "change-own-password-failed"
     await teller.page.goto("/account/sessions")
     yield "sessions"
+    await teller.page.goto("/account/history")
+    yield "history"
+    await teller.page.goto("/account/export")
+    yield "export"
+    await teller.field("my_account.password.current").fill("not-my-Password-1")
+    await teller.press(teller.primary)
+    yield "export-failed"
     await teller.page.goto("/signin")
     yield "already"
 
@@ -165,6 +207,7 @@ WALKS: tuple[Walk, ...] = (
     walk_to_the_door,
     walk_through_a_forced_change,
     walk_through_a_reset,
+    walk_through_a_sign_up,
     walk_through_my_account,
     walk_through_the_safety_pages,
     walk_around_the_house,
@@ -179,6 +222,18 @@ async def _try_too_often(teller: BrowserTeller) -> None:
         if await teller.page.locator("form[method=post]").count() == 0:
             return
     raise AssertionError("nobody is told to wait")
+
+
+async def _mailed_link(teller: BrowserTeller, address: str, path: str) -> str:
+    """The link that begins with ``path`` in the newest mail to an address."""
+    async with httpx.AsyncClient(base_url=teller.base, timeout=30) as client:
+        for _ in range(100):
+            mails = (await client.get("/dev/api/mailbox", params={"to": address})).json()["mails"]
+            found = re.search(re.escape(path) + "[A-Za-z0-9_-]{43}", mails[0]["text"]) if mails else None
+            if found:
+                return found[0]
+            await asyncio.sleep(0.1)
+    raise AssertionError(f"no mail to {address} has a link to {path}")
 
 
 async def _sign_in_elsewhere(teller: BrowserTeller, person: Person) -> None:

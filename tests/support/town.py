@@ -113,6 +113,10 @@ class Town:
         self.people.append(person)
         return person
 
+    def free_address(self) -> str:
+        """An address that nobody has."""
+        return f"newcomer{next(_numbers)}@south-clinic.example"
+
     async def letters(self, to: str) -> list[Letter]:
         """The mails to an address, newest first, once every job has run."""
         async with httpx.AsyncClient(base_url=self.base, timeout=30) as client:

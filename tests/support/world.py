@@ -87,6 +87,7 @@ class World:
         language: str = "en",
         state: AccountState = AccountState.ACTIVE,
         must_change: ChangeReason | None = None,
+        is_operator: bool = False,
     ) -> Account:
         """Somebody with an account; an empty password means none."""
         new = await self.house.password.prepare(password) if password else None
@@ -101,6 +102,7 @@ class World:
                 first_name=first_name,
                 last_name=last_name,
                 language=language,
+                is_operator=is_operator,
             )
             if new is not None:
                 await self.house.password.set_password(tx, self.clock.now(), account.id, new, properties)
@@ -143,6 +145,11 @@ class Browser:
     async def post(self, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
         """Send a form from one of our own pages."""
         return await self.client.post(path, data=fields, headers={"origin": BASE, **headers})
+
+    async def upload(self, path: str, content: bytes, name: str = "picture", **fields: str) -> httpx.Response:
+        """Send a form with a file, as a browser does."""
+        files = {name: ("photo.png", content, "image/png")}
+        return await self.client.post(path, data=fields, files=files, headers={"origin": BASE})
 
     async def submit(self, page: httpx.Response, path: str, /, **fields: str) -> httpx.Response:
         """Fill the form on a page that leads to ``path``, with its hidden fields, and send it."""
@@ -187,6 +194,11 @@ class Native:
         if self.access_token:
             given.setdefault("authorization", f"Bearer {self.access_token}")
         return await self.client.request(method, f"/api/v1{path}", json=body, headers=given)
+
+    async def send_bytes(self, method: str, path: str, content: bytes, **headers: str) -> httpx.Response:
+        """One call below ``/api/v1`` with a body that is no JSON."""
+        given = {"authorization": f"Bearer {self.access_token}", "content-type": "application/octet-stream", **headers}
+        return await self.client.request(method, f"/api/v1{path}", content=content, headers=given)
 
     async def begin(self, identifier: str = ADDRESS) -> dict[str, object]:
         """Begin an attempt and keep its ticket."""

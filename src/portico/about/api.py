@@ -23,6 +23,7 @@ class DeploymentView(msgspec.Struct, frozen=True, kw_only=True):
     help_url: str
     languages: list[str]
     version: str
+    offers_sign_up: bool
 
 
 class AboutApi:
@@ -35,12 +36,14 @@ class AboutApi:
         brand: Brand,
         languages: tuple[str, ...],
         version: str,
+        offers_sign_up: bool,
         endpoints: Callable[[], Iterable[Endpoint]],
     ) -> None:
         self._base_url = base_url
         self._brand = brand
         self._languages = languages
         self._version = version
+        self._offers_sign_up = offers_sign_up
         self._all_endpoints = endpoints
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -70,6 +73,7 @@ class AboutApi:
             help_url=self._brand.help_url or self._base_url.to("/help"),
             languages=list(self._languages),
             version=self._version,
+            offers_sign_up=self._offers_sign_up,
         )
         return json_response(view)
 

@@ -65,6 +65,23 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return self.frozen_until is not None and now < self.frozen_until
 
 
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What people say about themselves. An empty language means the browser's, an empty time zone none."""
+
+    first_name: str
+    last_name: str
+    language: str = ""
+    time_zone: str = ""
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile picture as we encoded it; ``digest`` names it."""
+
+    digest: str
+    image: bytes
+    changed_at: datetime
+
+
 COLUMNS: tuple[str, ...] = Account.__struct_fields__
 """The columns of an account have the names of its fields."""
 

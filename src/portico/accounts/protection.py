@@ -3,11 +3,11 @@
 Each move is one conditional statement; whoever calls it decides what else belongs into the same transaction.
 """
 
-import hashlib
 from datetime import datetime, timedelta
 
 from portico.accounts import store
 from portico.accounts.model import Account
+from portico.accounts.service import handle_hash
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Reader, Transaction
@@ -78,7 +78,6 @@ class Protection:
 
     async def erase(self, tx: Transaction, now: datetime, account: Account) -> None:
         """Delete a claimed account, once nothing refers to it. Its handle is nobody's for ever; its address is free."""
-        handle_hash = hashlib.sha256(account.handle_key.encode()).digest()
-        await store.retire_handle(tx, handle_hash, now)
+        await store.retire_handle(tx, handle_hash(account.handle_key), now)
         await store.delete_account(tx, account.id)
         await self._audit.append(tx, now, Event(kind=EventKind.ACCOUNT_ERASED, subject_id=account.id))

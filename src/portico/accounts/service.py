@@ -1,7 +1,10 @@
-"""Accounts: found by what people type, created, renamed, disabled; the security epoch raised."""
+"""Accounts: found by what people type, created, disabled; the security epoch raised."""
 
+import hashlib
 import re
 from datetime import datetime
+
+from msgspec import structs
 
 from portico.accounts import store
 from portico.accounts.model import Account, AccountState
@@ -59,18 +62,19 @@ class Accounts:
         first_name: str = "",
         last_name: str = "",
         language: str = "",
+        time_zone: str = "",
+        terms: str = "",
         is_operator: bool = False,
+        state: AccountState = AccountState.ACTIVE,
+        created_at: datetime | None = None,
+        recorded_as: Event | None = None,
     ) -> Account:
         """Create an account whose mailbox somebody vouches for; the handle is derived where none is given.
 
+        ``created_at`` is when it came into being elsewhere, and ``recorded_as`` the event that tells how it came here.
         Raises BadInput for an impossible address or handle, Conflict for a taken one.
         """
-        address_form = address_key(address)
-        handle_form = handle_key(handle) if handle else await self._derive_handle(tx, address)
-        if address_form is None:
-            raise BadInput("not an address", field="address")
-        if handle_form is None or handle_form in RESERVED_HANDLES:
-            raise BadInput("not a Portico ID", field="handle")
+        address_form, handle_form = await self._find_forms(tx, address, handle)
         account = Account(
             id=new_id(self._chance, now),
             address=one_line(address),
@@ -80,32 +84,22 @@ class Accounts:
             first_name=one_line(first_name)[:NAME_MAX],
             last_name=one_line(last_name)[:NAME_MAX],
             language=language,
-            state=AccountState.ACTIVE,
+            state=state,
             is_operator=is_operator,
             address_confirmed_at=now,
             epoch=1,
             version=1,
-            created_at=now,
+            created_at=created_at or now,
+            time_zone=time_zone,
+            terms=terms,
+            terms_accepted_at=now if terms else None,
         )
-        if not await store.add_account(tx, account):
+        # Looked at after the insert: whoever gives this handle up at the same moment has been waited for by then.
+        if not await store.add_account(tx, account) or await store.is_retired(tx, handle_hash(handle_form)):
             raise Conflict("the address or the Portico ID is taken")
-        await self._audit.append(tx, now, Event(kind=EventKind.ACCOUNT_CREATED, subject_id=account.id))
+        event = recorded_as or Event(kind=EventKind.ACCOUNT_CREATED)
+        await self._audit.append(tx, now, structs.replace(event, subject_id=account.id))
         return account
-
-    async def rename(
-        self, tx: Transaction, now: datetime, account: Account, first_name: str, last_name: str, version: int
-    ) -> None:
-        """Set the names; raises Conflict when the profile has changed since ``version`` was read."""
-        first, last = one_line(first_name), one_line(last_name)
-        if not first and not last:
-            raise BadInput("a name is needed", field="first_name", reason="missing")
-        if max(len(first), len(last)) > NAME_MAX:
-            field = "first_name" if len(first) > NAME_MAX else "last_name"
-            raise BadInput("the name is too long", field=field, reason="too_long")
-        if not await store.rename_account(tx, account.id, first, last, version):
-            raise Conflict("the profile was changed meanwhile")
-        event = Event(kind=EventKind.PROFILE_CHANGED, subject_id=account.id, actor_id=account.id)
-        await self._audit.append(tx, now, event)
 
     async def keep_language(self, tx: Transaction, account_id: str, language: str) -> None:
         """Remember the language a person chose; mails are written in it."""
@@ -135,6 +129,16 @@ class Accounts:
             raise Conflict("everything of this account was ended meanwhile")
         return raised
 
+    async def _find_forms(self, tx: Transaction, address: str, handle: str | None) -> tuple[str, str]:
+        """The comparison keys of a new account; raises BadInput."""
+        address_form = address_key(address)
+        handle_form = handle_key(handle) if handle else await self._derive_handle(tx, address)
+        if address_form is None:
+            raise BadInput("not an address", field="address")
+        if handle_form is None or handle_form in RESERVED_HANDLES:
+            raise BadInput("not a Portico ID", field="handle")
+        return address_form, handle_form
+
     async def _derive_handle(self, tx: Transaction, address: str) -> str | None:
         """A free Portico ID made from the local part of an address, with a number where it is taken."""
         local = one_line(address).partition("@")[0].lower()
@@ -143,6 +147,29 @@ class Accounts:
         for attempt in range(_HANDLE_ATTEMPTS):
             digits = 2 + attempt // 4
             handle = stem if attempt == 0 else f"{stem}{self._chance.draw_below(10**digits):0{digits}d}"
-            if handle not in RESERVED_HANDLES and await store.find_account_by_handle(tx, handle) is None:
+            if handle not in RESERVED_HANDLES and await is_free(tx, handle):
                 return handle
         return None
+
+
+def clean_names(first_name: str, last_name: str) -> tuple[str, str]:
+    """Typed names on one line; raises BadInput where there is none, or one is too long."""
+    first, last = one_line(first_name), one_line(last_name)
+    if not first and not last:
+        raise BadInput("a name is needed", field="first_name", reason="missing")
+    if max(len(first), len(last)) > NAME_MAX:
+        field = "first_name" if len(first) > NAME_MAX else "last_name"
+        raise BadInput("the name is too long", field=field, reason="too_long")
+    return first, last
+
+
+async def is_free(reader: Reader, handle_key: str) -> bool:
+    """Whether nobody has this handle and nobody ever gave it up (D1)."""
+    if await store.is_retired(reader, handle_hash(handle_key)):
+        return False
+    return await store.find_account_by_handle(reader, handle_key) is None
+
+
+def handle_hash(handle_key: str) -> bytes:
+    """The SHA-256 by which a handle that was given up is remembered."""
+    return hashlib.sha256(handle_key.encode()).digest()

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from portico.accounts.model import COLUMNS, Account, AccountState, account_of
+from portico.accounts.model import COLUMNS, Account, AccountState, Picture, Profile, account_of
 from portico.database.engine import Reader, Transaction
-from portico.kernel.clock import to_micros
+from portico.kernel.clock import from_micros, to_micros
 from portico.kernel.normalise import NORMALISER_VERSION
 
 _COLUMNS = ", ".join(COLUMNS)
@@ -36,16 +36,75 @@ async def add_account(tx: Transaction, account: Account) -> bool:
     return await tx.execute(sql, *values, NORMALISER_VERSION) == 1
 
 
-async def rename_account(tx: Transaction, account_id: str, first_name: str, last_name: str, version: int) -> bool:
-    """Set a person's names; False if the profile has changed since ``version``."""
+async def change_profile(tx: Transaction, account_id: str, profile: Profile, version: int) -> bool:
+    """Set what a person says about themselves; False if the profile has changed since ``version``."""
     changed = await tx.execute(
-        "UPDATE accounts SET first_name = $1, last_name = $2, version = version + 1 WHERE id = $3 AND version = $4",
-        first_name,
-        last_name,
+        "UPDATE accounts SET first_name = $1, last_name = $2, language = $3, time_zone = $4, version = version + 1 "
+        "WHERE id = $5 AND version = $6",
+        profile.first_name,
+        profile.last_name,
+        profile.language,
+        profile.time_zone,
         account_id,
         version,
     )
     return changed == 1
+
+
+async def change_handle(tx: Transaction, account: Account, handle_key: str, now: datetime) -> bool:
+    """Give an account another handle; False if it had its change, is frozen, or is of another epoch by now.
+
+    Raises Conflict if somebody has the handle.
+    """
+    changed = await tx.execute(
+        "UPDATE accounts SET handle = $1, handle_key = $1, handle_changed_at = $2, version = version + 1 "
+        "WHERE id = $3 AND handle_key = $4 AND epoch = $5 AND handle_changed_at IS NULL "
+        "AND (frozen_until IS NULL OR frozen_until <= $2)",
+        handle_key,
+        to_micros(now),
+        account.id,
+        account.handle_key,
+        account.epoch,
+    )
+    return changed == 1
+
+
+async def retire_handle(tx: Transaction, handle_hash: bytes, now: datetime) -> None:
+    """Note that a handle was given up."""
+    sql = "INSERT INTO retired_handles (hash, retired_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    await tx.execute(sql, handle_hash, to_micros(now))
+
+
+async def is_retired(reader: Reader, handle_hash: bytes) -> bool:
+    """Whether a handle was given up."""
+    return await reader.find_row("SELECT 1 AS is_there FROM retired_handles WHERE hash = $1", handle_hash) is not None
+
+
+async def set_picture(tx: Transaction, account_id: str, picture: Picture) -> None:
+    """Keep an account's picture in the place of the one before."""
+    await tx.execute("UPDATE accounts SET picture = $1 WHERE id = $2", picture.digest, account_id)
+    await tx.execute(
+        "INSERT INTO pictures (account_id, digest, image, changed_at) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (account_id) DO UPDATE SET digest = $2, image = $3, changed_at = $4",
+        account_id,
+        picture.digest,
+        picture.image,
+        to_micros(picture.changed_at),
+    )
+
+
+async def remove_picture(tx: Transaction, account_id: str) -> bool:
+    """Forget an account's picture; False if it has none."""
+    await tx.execute("UPDATE accounts SET picture = '' WHERE id = $1", account_id)
+    return await tx.execute("DELETE FROM pictures WHERE account_id = $1", account_id) == 1
+
+
+async def find_picture(reader: Reader, account_id: str) -> Picture | None:
+    """An account's picture."""
+    row = await reader.find_row("SELECT digest, image, changed_at FROM pictures WHERE account_id = $1", account_id)
+    if row is None:
+        return None
+    return Picture(digest=row["digest"], image=bytes(row["image"]), changed_at=from_micros(row["changed_at"]))
 
 
 async def set_language(tx: Transaction, account_id: str, language: str) -> None:
@@ -73,17 +132,6 @@ async def raise_epoch_from(tx: Transaction, account_id: str, epoch: int) -> int 
     sql = "UPDATE accounts SET epoch = epoch + 1 WHERE id = $1 AND epoch = $2 RETURNING epoch"
     row = await tx.find_row(sql, account_id, epoch)
     return int(row["epoch"]) if row else None
-
-
-async def retire_handle(tx: Transaction, handle_hash: bytes, now: datetime) -> None:
-    """Note that a handle was given up."""
-    sql = "INSERT INTO retired_handles (hash, retired_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-    await tx.execute(sql, handle_hash, to_micros(now))
-
-
-async def is_retired(reader: Reader, handle_hash: bytes) -> bool:
-    """Whether a handle was given up by somebody."""
-    return await reader.find_row("SELECT 1 AS is_there FROM retired_handles WHERE hash = $1", handle_hash) is not None
 
 
 async def set_address(tx: Transaction, account_id: str, address: str, address_key: str, now: datetime) -> bool:

@@ -11,6 +11,7 @@ class EventKind(StrEnum):
     """Everything that is recorded. The names are stable: people search for them and programs read them."""
 
     ACCOUNT_CREATED = "account.created"
+    ACCOUNT_IMPORTED = "account.imported"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_FROZEN = "account.frozen"
@@ -26,6 +27,10 @@ class EventKind(StrEnum):
     ACCOUNT_ERASED = "account.erased"
     NOT_ME_SAID = "security.not_me_said"
     PROFILE_CHANGED = "account.profile_changed"
+    HANDLE_CHANGED = "account.handle_changed"
+    PICTURE_CHANGED = "account.picture_changed"
+    PICTURE_REMOVED = "account.picture_removed"
+    DATA_EXPORTED = "account.data_exported"
     SIGN_IN_SUCCEEDED = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_THROTTLED = "sign_in.throttled"
@@ -38,7 +43,9 @@ class EventKind(StrEnum):
     RESET_LINK_REFUSED = "password.reset_link_refused"
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED = "session.all_ended"
+    MAIL_BOUNCED = "mail.bounced"
     REFRESH_TOKEN_REUSED = "session.refresh_token_reused"
+    DEVICE_FORGOTTEN = "device.forgotten"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,11 +1,12 @@
 """Recording what happened, in the transaction in which it happened."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 import structlog
 
 from portico.audit import store
-from portico.audit.model import Event, RecordedEvent
+from portico.audit.model import Event, EventKind, RecordedEvent
 from portico.database.engine import Reader, Transaction
 from portico.kernel.chance import Chance
 from portico.kernel.tokens import new_id
@@ -29,3 +30,16 @@ class Audit:
     async def list_events(self, reader: Reader, account_id: str, limit: int = 50) -> list[RecordedEvent]:
         """What happened to an account, newest first."""
         return await store.list_events(reader, account_id, limit)
+
+    async def find_first(self, reader: Reader, account_id: str, kind: EventKind) -> RecordedEvent | None:
+        """The oldest event of a kind that concerns an account."""
+        return await store.find_first(reader, account_id, kind)
+
+    async def list_history(
+        self, reader: Reader, account_id: str, kinds: Collection[EventKind], *, before_id: str = "", limit: int
+    ) -> list[RecordedEvent]:
+        """The events of these kinds that concern an account, newest first.
+
+        ``before_id`` goes on where the last page ended; an id that is none of this account's gives nothing.
+        """
+        return await store.list_history(reader, account_id, kinds, before_id, limit)

@@ -1,5 +1,6 @@
 """The audit trail in the database: appended to, read, never changed. Imported by this feature and ``app`` only."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -31,6 +32,34 @@ async def list_events(reader: Reader, subject_id: str, limit: int) -> list[Recor
         "WHERE subject_id = $1 ORDER BY at DESC, id DESC LIMIT $2",
         subject_id,
         limit,
+    )
+    return [_recorded(row) for row in rows]
+
+
+async def find_first(reader: Reader, subject_id: str, kind: EventKind) -> RecordedEvent | None:
+    """The oldest event of a kind that concerns one account."""
+    row = await reader.find_row(
+        "SELECT id, at, kind, subject_id, actor_id, session_id, details FROM audit_events "
+        "WHERE subject_id = $1 AND kind = $2 ORDER BY at, id LIMIT 1",
+        subject_id,
+        kind.value,
+    )
+    return _recorded(row) if row else None
+
+
+async def list_history(
+    reader: Reader, subject_id: str, kinds: Collection[EventKind], before_id: str, limit: int
+) -> list[RecordedEvent]:
+    """The newest events of some kinds that concern one account and lie before another of its events."""
+    places = ", ".join(f"${place}" for place in range(4, len(kinds) + 4))
+    rows = await reader.list_rows(
+        "SELECT id, at, kind, subject_id, actor_id, session_id, details FROM audit_events WHERE subject_id = $1 "
+        "AND ($2 = '' OR (at, id) < (SELECT e.at, e.id FROM audit_events e WHERE e.id = $2 AND e.subject_id = $1)) "
+        f"AND kind IN ({places}) ORDER BY at DESC, id DESC LIMIT $3",
+        subject_id,
+        before_id,
+        limit,
+        *(kind.value for kind in kinds),
     )
     return [_recorded(row) for row in rows]
 

@@ -30,17 +30,17 @@ _WAIT = 60.0
 _ONE_AT_A_TIME = threading.Lock()  # Alembic keeps the running upgrade in module variables
 
 
-def upgrade(url: str) -> None:
-    """Bring the database at an address to HEAD, or leave it as it was.
+def upgrade(url: str, revision: str = HEAD) -> None:
+    """Bring the database at an address to HEAD (or to an earlier revision), or leave it as it was.
 
     Waits for the database: inside a running loop call it through ``asyncio.to_thread``. Raises Misconfigured if the
     database is newer than this code, or if the address cannot work.
     """
     with _ONE_AT_A_TIME:
         if url.startswith(SQLITE_PREFIX):
-            _upgrade_sqlite(sqlite_path(url))
+            _upgrade_sqlite(sqlite_path(url), revision)
         elif url.startswith(POSTGRESQL_PREFIX):
-            asyncio.run(_upgrade_postgres(url))
+            asyncio.run(_upgrade_postgres(url, revision))
         else:
             raise Misconfigured(UNKNOWN_ADDRESS)
 
@@ -53,7 +53,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
-def _upgrade_sqlite(path: Path) -> None:
+def _upgrade_sqlite(path: Path, revision: str) -> None:
     create_file(path)
 
     def connect() -> sqlite3.Connection:
@@ -65,13 +65,13 @@ def _upgrade_sqlite(path: Path) -> None:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             connection.exec_driver_sql("PRAGMA synchronous = FULL")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            _run(connection)
+            _run(connection, revision)
             connection.commit()
     except OperationalError as error:
         raise busy(f"the database file {path} cannot be upgraded now: {error.orig}") from error
 
 
-async def _upgrade_postgres(url: str) -> None:
+async def _upgrade_postgres(url: str, revision: str) -> None:
     # Not everyone has PostgreSQL and its driver is slow to import: docs/decisions/0004-lazy-imports.md.
     from portico.database.postgres import connect_postgres
 
@@ -80,13 +80,13 @@ async def _upgrade_postgres(url: str) -> None:
     )
     async with engine.begin() as connection:
         await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        await connection.run_sync(_run)
+        await connection.run_sync(_run, revision)
 
 
-def _run(connection: Connection) -> None:
+def _run(connection: Connection, revision: str) -> None:
     """Run what is missing, in the transaction that is open."""
     version = MigrationContext.configure(connection).get_current_revision()
     check = compare_version(version)
     if check.state == "newer":
         raise Misconfigured(check.sentence)
-    command.upgrade(alembic_config(connection), HEAD)
+    command.upgrade(alembic_config(connection), revision)

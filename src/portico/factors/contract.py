@@ -7,7 +7,7 @@ step, so it cannot forget to ask for one. It works in two moves: ``judge`` reads
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -28,7 +28,20 @@ class MailedLinkAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     token: str
 
 
-ProofAnswer = PasswordAnswer | MailedLinkAnswer
+class EmailCodeAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="email_code"):
+    """The code from a mail, as typed: spaces do not count."""
+
+    code: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+ProofAnswer = PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """Of whom a proof is asked, and in which attempt. Nobody is meant where ``account_id`` is None."""
+
+    account_id: str | None
+    attempt_id: str = ""
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +49,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
     ``account_id`` and ``epoch`` say whom the proof is of and under which security epoch it was made. ``version`` is
     the credential's at the time it was compared; ``settle`` fails when it has moved on. ``upgrade`` is a fresh hash
-    of the same secret, where the stored one is outdated.
+    of the same secret, where the stored one is outdated. ``burns`` is what ``settle`` uses up.
     """
 
     proof: Proof | None = None
@@ -45,6 +58,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     version: int = 0
     upgrade: bytes | None = None
+    burns: bytes | None = None
 
 
 class Factor(Protocol):
@@ -53,9 +67,9 @@ class Factor(Protocol):
     kind: ProofKind
 
     async def judge(
-        self, reader: Reader, account_id: str | None, answer: ProofAnswer, now: Callable[[], datetime]
+        self, reader: Reader, subject: Subject, answer: ProofAnswer, now: Callable[[], datetime]
     ) -> Judgement:
-        """Whether the answer is good for this account; ``account_id`` None costs as much as any other."""
+        """Whether the answer is good for this account; a subject that is nobody costs as much as any other."""
         ...
 
     async def settle(self, tx: Transaction, judgement: Judgement, now: datetime) -> bool:

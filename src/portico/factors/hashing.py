@@ -4,11 +4,15 @@ Hashes are argon2id (RFC 9106) as PHC strings, made and verified by libsodium; t
 OWASP password storage cheat sheet (19 MiB, 2 passes, 1 lane). Hashing runs in as many threads as there are cores;
 libsodium works without the interpreter's lock. When more work waits than ``queue`` allows, :class:`Busy` is raised at
 once: a flood of sign-ins must not make everybody wait.
+
+Hashes that were imported are compared as well (:mod:`portico.factors.foreign_hashes`). A wrong password costs at least
+what it costs where there is no account, whatever the stored hash costs (docs/decisions/0013).
 """
 
 import asyncio
 import os
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +23,7 @@ import nacl
 import nacl.exceptions
 import nacl.pwhash
 
+from portico.factors.foreign_hashes import HashProblem, find_stored
 from portico.kernel.errors import Busy
 
 T = TypeVar("T")
@@ -26,6 +31,9 @@ T = TypeVar("T")
 IMPLEMENTATION = f"libsodium through PyNaCl {nacl.__version__}"
 _PHC = re.compile(rb"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+")
 _RETRY_AFTER = timedelta(seconds=2)
+_LEAST_MEMORY_KIB = 8
+"""The least argon2id works with (RFC 9106 section 3.1, one lane)."""
+_SMOOTHING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,9 @@ class Hasher:
         self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="argon2")
         self._queue = queue
         self._waiting = 0
+        began = time.thread_time()
         self._dummy = self._make(b"nobody has this password")
+        self._usual = time.thread_time() - began
 
     async def make_hash(self, password: str) -> bytes:
         """A fresh salted hash of a password in its normal form, as a PHC string."""
@@ -59,11 +69,11 @@ class Hasher:
         """
         target = self._dummy if stored is None else stored
         given = b"" if password is None else password.encode()
-        good = await self._run(lambda: _is_match(target, given))
+        good = await self._run(lambda: self._compare(target, given))
         return good and stored is not None and password is not None
 
     def is_outdated(self, stored: bytes) -> bool:
-        """Whether a hash was made with other parameters than today's."""
+        """Whether a hash was made with other parameters than today's, or in another way."""
         found = _PHC.fullmatch(stored)
         wanted = (self.parameters.memory_kib, self.parameters.passes)
         return found is None or (int(found[1]), int(found[2])) != wanted
@@ -76,6 +86,26 @@ class Hasher:
         memory = self.parameters.memory_kib * 1024
         return nacl.pwhash.argon2id.str(password, opslimit=self.parameters.passes, memlimit=memory).rstrip(b"\x00")
 
+    def _compare(self, stored: bytes, password: bytes) -> bool:
+        """Compare in a thread of the pool. What costs less than usual and fails goes on until it has cost as much.
+
+        What is measured is the processor's time in this thread: how long others held it up must not count.
+        """
+        began = time.thread_time()
+        good = _is_match(stored, password)
+        took = time.thread_time() - began
+        if not self.is_outdated(stored):
+            self._usual += (took - self._usual) / _SMOOTHING
+        elif not good:
+            self._make_up(password, 1 - took / self._usual)
+        return good
+
+    def _make_up(self, password: bytes, share: float) -> None:
+        """Spend a share of what a comparison usually costs: argon2id's time is in proportion to its memory."""
+        memory_kib = int(self.parameters.memory_kib * share)
+        if memory_kib >= _LEAST_MEMORY_KIB:
+            nacl.pwhash.argon2id.str(password, opslimit=self.parameters.passes, memlimit=memory_kib * 1024)
+
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= self._queue:
             raise Busy(_RETRY_AFTER, "the hash queue is full")
@@ -87,7 +117,10 @@ class Hasher:
 
 
 def _is_match(stored: bytes, password: bytes) -> bool:
-    try:
-        return nacl.pwhash.argon2id.verify(stored, password)
-    except nacl.exceptions.InvalidkeyError:
-        return False
+    if _PHC.fullmatch(stored):
+        try:
+            return nacl.pwhash.argon2id.verify(stored, password)
+        except nacl.exceptions.InvalidkeyError:
+            return False
+    foreign = find_stored(stored.decode("ascii", "replace"))
+    return not isinstance(foreign, HashProblem) and foreign.is_match(password)

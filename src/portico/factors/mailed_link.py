@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from portico.database.engine import Reader, Transaction
 from portico.factors import store
-from portico.factors.contract import Judgement, MailedLinkAnswer, ProofAnswer
+from portico.factors.contract import Judgement, MailedLinkAnswer, ProofAnswer, Subject
 from portico.factors.model import MailedLink
 from portico.factors.proof import Failure, Proof, ProofClass, ProofKind
 from portico.kernel.chance import Chance
@@ -41,14 +41,14 @@ class MailedLinkFactor:
         self._chance = chance
 
     async def judge(
-        self, reader: Reader, account_id: str | None, answer: ProofAnswer, now: Callable[[], datetime]
+        self, reader: Reader, subject: Subject, answer: ProofAnswer, now: Callable[[], datetime]
     ) -> Judgement:
         """Whether the token belongs to a live link; the proof says whose."""
         if not isinstance(answer, MailedLinkAnswer):
             raise TypeError(answer)
         at = now()
         state, link = await self.find_link(reader, answer.token, at)
-        if link is None or state is not LinkState.LIVE or account_id not in (None, link.account_id):
+        if link is None or state is not LinkState.LIVE or subject.account_id not in (None, link.account_id):
             shown = LinkState.INVALID if state is LinkState.LIVE else state
             return Judgement(failure=Failure(code=f"reset.link.{shown.value}"))
         proof = Proof(

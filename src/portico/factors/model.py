@@ -1,4 +1,4 @@
-"""What is kept of a factor: credentials and mailed links."""
+"""What is kept of a factor: credentials, mailed links and mailed codes."""
 
 from datetime import datetime
 
@@ -42,8 +42,30 @@ class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
     is_current: bool
 
 
+class SignInMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential as its owner sees it: never the secret. ``used_at`` is empty until it has been used."""
+
+    kind: ProofKind
+    added_at: datetime
+    changed_at: datetime
+    used_at: datetime | None
+    through_mailbox: bool
+
+
 class EnrolledCredential(msgspec.Struct, frozen=True, kw_only=True):
     """That an account has a credential of a kind."""
 
     kind: ProofKind
     properties: bytes
+
+
+class MailedCode(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest code that was asked for in an attempt, and the link beside it; empty until it is issued."""
+
+    attempt_id: str
+    code_mac: bytes | None
+    tries_left: int
+    requested_at: datetime
+    code_expires_at: datetime
+    link_expires_at: datetime
+    spent_at: datetime | None

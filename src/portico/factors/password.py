@@ -11,7 +11,7 @@ import msgspec
 
 from portico.database.engine import Reader, Transaction
 from portico.factors import store
-from portico.factors.contract import Judgement, PasswordAnswer, ProofAnswer
+from portico.factors.contract import Judgement, PasswordAnswer, ProofAnswer, Subject
 from portico.factors.hashing import Hasher
 from portico.factors.model import PasswordCredential, PasswordProperties
 from portico.factors.password_rules import PasswordPolicy, unmet_criteria
@@ -41,11 +41,12 @@ class PasswordFactor:
         self.policy = policy
 
     async def judge(
-        self, reader: Reader, account_id: str | None, answer: ProofAnswer, now: Callable[[], datetime]
+        self, reader: Reader, subject: Subject, answer: ProofAnswer, now: Callable[[], datetime]
     ) -> Judgement:
         """Compare a typed password with the stored one; one hash in every case."""
         if not isinstance(answer, PasswordAnswer):
             raise TypeError(answer)
+        account_id = subject.account_id
         stored = await store.find_password(reader, account_id or NOBODY)
         typed = password_form(answer.password)
         if not await self._hasher.is_match(stored.secret if stored else None, typed) or stored is None or typed is None:
@@ -92,6 +93,13 @@ class PasswordFactor:
             return
         if not await store.add_password(tx, new_id(self._chance, now), account_id, new.secret, properties, now):
             raise Conflict("the account was given another password at the same moment")
+
+    async def prove_chosen(self, reader: Reader, account_id: str, now: datetime) -> Proof:
+        """That the password was chosen just now, by whoever will use it."""
+        stored = await store.find_password(reader, account_id)
+        if stored is None:
+            raise LookupError(account_id)
+        return _proof(stored, now)
 
     async def find_properties(self, reader: Reader, account_id: str) -> PasswordProperties | None:
         """What is known about an account's password; None if it has none."""

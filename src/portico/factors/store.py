@@ -1,14 +1,22 @@
-"""Credentials and mailed links in the database. Imported by this feature and ``app`` only."""
+"""Credentials, mailed links and mailed codes in the database. Imported by this feature and ``app`` only."""
 
 from datetime import datetime
 
 import msgspec
 
 from portico.database.engine import Reader, Row, Transaction
-from portico.factors.model import EnrolledCredential, MailedLink, PasswordCredential, PasswordProperties
+from portico.factors.model import (
+    EnrolledCredential,
+    MailedCode,
+    MailedLink,
+    PasswordCredential,
+    PasswordProperties,
+    SignInMethod,
+)
 from portico.factors.proof import ProofKind
 from portico.kernel.clock import from_micros, to_micros
 
+_CODE = "attempt_id, code_mac, tries_left, requested_at, code_expires_at, link_expires_at, spent_at"
 _PASSWORD = ProofKind.PASSWORD.value
 
 
@@ -28,6 +36,25 @@ async def list_enrolled(reader: Reader, account_id: str) -> list[EnrolledCredent
     sql = "SELECT kind, properties FROM credentials WHERE account_id = $1 ORDER BY created_at, id"
     rows = await reader.list_rows(sql, account_id)
     return [EnrolledCredential(kind=ProofKind(row["kind"]), properties=row["properties"].encode()) for row in rows]
+
+
+async def list_methods(reader: Reader, account_id: str) -> list[SignInMethod]:
+    """An account's credentials without their secrets, oldest first."""
+    rows = await reader.list_rows(
+        "SELECT kind, properties, created_at, changed_at, used_at FROM credentials WHERE account_id = $1 "
+        "ORDER BY created_at, id",
+        account_id,
+    )
+    return [
+        SignInMethod(
+            kind=ProofKind(row["kind"]),
+            added_at=from_micros(row["created_at"]),
+            changed_at=from_micros(row["changed_at"]),
+            used_at=None if row["used_at"] is None else from_micros(row["used_at"]),
+            through_mailbox=bool(msgspec.json.decode(row["properties"]).get("through_mailbox", False)),
+        )
+        for row in rows
+    ]
 
 
 async def add_password(
@@ -146,6 +173,99 @@ async def erase(tx: Transaction, account_id: str) -> None:
     await tx.execute("DELETE FROM reset_links WHERE account_id = $1", account_id)
 
 
+async def expect_code(tx: Transaction, code: MailedCode) -> None:
+    """Note that a code was asked for."""
+    await tx.execute(
+        "INSERT INTO mailed_codes (attempt_id, tries_left, requested_at, code_expires_at, link_expires_at) "
+        "VALUES ($1, $2, $3, $4, $5)",
+        code.attempt_id,
+        code.tries_left,
+        to_micros(code.requested_at),
+        to_micros(code.code_expires_at),
+        to_micros(code.link_expires_at),
+    )
+
+
+async def expect_code_again(tx: Transaction, attempt_id: str, now: datetime, asked_before: datetime) -> bool:
+    """Note that another was asked for; the earlier one stays good until the next is issued. False if it is too soon."""
+    sql = "UPDATE mailed_codes SET requested_at = $2 WHERE attempt_id = $1 AND requested_at <= $3 AND spent_at IS NULL"
+    return await tx.execute(sql, attempt_id, to_micros(now), to_micros(asked_before)) == 1
+
+
+async def issue_code(
+    tx: Transaction,
+    attempt_id: str,
+    *,
+    code_mac: bytes,
+    link_hash: bytes,
+    tries: int,
+    code_expires_at: datetime,
+    link_expires_at: datetime,
+) -> bool:
+    """Put a new code and link in place of the earlier ones; False if one of those was used, or none was asked for."""
+    issued = await tx.execute(
+        "UPDATE mailed_codes SET code_mac = $2, link_hash = $3, tries_left = $4, code_expires_at = $5, "
+        "link_expires_at = $6 WHERE attempt_id = $1 AND spent_at IS NULL",
+        attempt_id,
+        code_mac,
+        link_hash,
+        tries,
+        to_micros(code_expires_at),
+        to_micros(link_expires_at),
+    )
+    return issued == 1
+
+
+async def find_code(reader: Reader, attempt_id: str) -> MailedCode | None:
+    """The newest code of an attempt."""
+    row = await reader.find_row(f"SELECT {_CODE} FROM mailed_codes WHERE attempt_id = $1", attempt_id)
+    return _code(row) if row else None
+
+
+async def find_code_by_link(reader: Reader, link_hash: bytes) -> MailedCode | None:
+    """The code beside the link with this token."""
+    row = await reader.find_row(f"SELECT {_CODE} FROM mailed_codes WHERE link_hash = $1", link_hash)
+    return _code(row) if row else None
+
+
+async def take_code_try(tx: Transaction, attempt_id: str, now: datetime) -> bool:
+    """Claim one try; False if none is left or the code is over."""
+    sql = (
+        "UPDATE mailed_codes SET tries_left = tries_left - 1 "
+        "WHERE attempt_id = $1 AND tries_left > 0 AND code_expires_at > $2 AND spent_at IS NULL"
+    )
+    return await tx.execute(sql, attempt_id, to_micros(now)) == 1
+
+
+async def spend_code(tx: Transaction, attempt_id: str, code_mac: bytes, now: datetime) -> bool:
+    """Use a code up; False if it is used, over or no longer the newest."""
+    sql = (
+        "UPDATE mailed_codes SET spent_at = $3 "
+        "WHERE attempt_id = $1 AND code_mac = $2 AND spent_at IS NULL AND code_expires_at > $3"
+    )
+    return await tx.execute(sql, attempt_id, code_mac, to_micros(now)) == 1
+
+
+async def spend_code_link(tx: Transaction, link_hash: bytes, now: datetime) -> str | None:
+    """Use a link up; the attempt it was mailed for, or None if it is used, over or no longer the newest."""
+    row = await tx.find_row(
+        "UPDATE mailed_codes SET spent_at = $2 WHERE link_hash = $1 AND spent_at IS NULL AND link_expires_at > $2 "
+        "RETURNING attempt_id",
+        link_hash,
+        to_micros(now),
+    )
+    return str(row["attempt_id"]) if row else None
+
+
+async def sweep_codes(tx: Transaction, before: datetime, limit: int) -> int:
+    """Delete codes whose link is over."""
+    sql = (
+        "DELETE FROM mailed_codes WHERE attempt_id IN "
+        "(SELECT attempt_id FROM mailed_codes WHERE link_expires_at < $1 LIMIT $2)"
+    )
+    return await tx.execute(sql, to_micros(before), limit)
+
+
 def _password(row: Row) -> PasswordCredential:
     return PasswordCredential(
         id=row["id"],
@@ -167,4 +287,16 @@ def _link(row: Row) -> MailedLink:
         expires_at=from_micros(row["expires_at"]),
         spent_at=None if row["spent_at"] is None else from_micros(row["spent_at"]),
         is_current=row["epoch"] == row["account_epoch"],
+    )
+
+
+def _code(row: Row) -> MailedCode:
+    return MailedCode(
+        attempt_id=row["attempt_id"],
+        code_mac=None if row["code_mac"] is None else bytes(row["code_mac"]),
+        tries_left=row["tries_left"],
+        requested_at=from_micros(row["requested_at"]),
+        code_expires_at=from_micros(row["code_expires_at"]),
+        link_expires_at=from_micros(row["link_expires_at"]),
+        spent_at=None if row["spent_at"] is None else from_micros(row["spent_at"]),
     )

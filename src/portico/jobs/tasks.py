@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from portico.database.deployment import CLOCK_FLOOR, CLOCK_OFFSET, find_number, keep_fact
 from portico.database.engine import Database, Transaction
+from portico.factors.email_code import EmailCodeFactor
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.jobs.runner import Job
 from portico.kernel.clock import Clock, SystemClock, from_micros, to_micros
@@ -44,6 +45,7 @@ class Tasks:
         sessions: Sessions,
         sign_in: SignIn,
         links: MailedLinkFactor,
+        email_code: EmailCodeFactor,
         is_development: bool,
     ) -> None:
         self._database = database
@@ -58,6 +60,7 @@ class Tasks:
         self._sessions = sessions
         self._sign_in = sign_in
         self._links = links
+        self._email_code = email_code
         self._is_development = is_development
 
     def jobs(self) -> tuple[Job, ...]:
@@ -111,6 +114,7 @@ class Tasks:
             lambda tx: self._links.sweep(tx, now),
             lambda tx: self._security.sweep(tx, now),
             lambda tx: self._address_changes.sweep(tx, now),
+            lambda tx: self._email_code.sweep(tx, now),
             sweep_mail,
         ):
             while await self._database.transact(sweep):

@@ -14,6 +14,7 @@ from portico.kernel.messages import DEFAULT_LANGUAGE, PSEUDO, Catalogues, Messag
 from portico.kernel.normalise import one_line
 from portico.kernel.zones import zone_of
 from portico.mail.model import (
+    AccountExists,
     AddressChangeAsked,
     AddressChanged,
     AddressChangeWaiting,
@@ -25,6 +26,7 @@ from portico.mail.model import (
     PasswordChanged,
     PasswordResetLink,
     SecurityNotice,
+    SignUpCode,
     TestMessage,
 )
 
@@ -33,6 +35,9 @@ RESET_PATH = "/account/passwordreset"
 NOT_ME_PATH = "/account/not-me"
 """Where one says "This was not me"; a link adds ``/<token>`` (D22)."""
 ACCOUNT_PATH = "/account"
+SIGN_UP_LINK_PATH = "/signup/link"
+"""Where a sign-up goes on by its mailed link, which adds ``/<token>``."""
+SIGN_IN_PATH = "/signin"
 HELP_PATH = "/help"
 """The built-in help page, for a brand without one of its own."""
 
@@ -159,6 +164,10 @@ def _body(message: MailMessage, voice: _Voice) -> tuple[str, tuple[Block, ...]]:
         case SecurityNotice() | NewAddressCode() | AddressTaken() | NotMeDone():
             name = str(message.__struct_config__.tag)
             return f"mail.{name}.subject", _about_the_account(message, voice, name)
+        case SignUpCode():
+            return "mail.sign_up.subject", _sign_up(message, voice)
+        case AccountExists():
+            return "mail.account_exists.subject", _account_exists(message, voice)
         case TestMessage():
             return "mail.test.subject", (
                 voice.paragraph("mail.test.works"),
@@ -305,6 +314,30 @@ def _not_me(message: SecurityNotice, voice: _Voice, *, why: str = "mail.security
         SmallPrint(voice.say("mail.password_changed.was_you")),
         *(SmallPrint(voice.say("mail.security.until", {"instant": voice.instant(at)})) for at in until),
         SmallPrint(voice.say(why)),
+    )
+
+
+def _sign_up(message: SignUpCode, voice: _Voice) -> tuple[Block, ...]:
+    """The code for the page that waits for it; the link for whoever reads mail elsewhere."""
+    return (
+        voice.paragraph("mail.sign_up.enter"),
+        Identifier(voice.say("mail.sign_up.code"), message.code),
+        SmallPrint(voice.say("mail.sign_up.code_until", {"count": message.code_minutes})),
+        voice.paragraph("mail.sign_up.or_link"),
+        voice.button("mail.sign_up.button", f"{SIGN_UP_LINK_PATH}/{message.link_token}"),
+        SmallPrint(voice.say("mail.reset_link.until", {"instant": voice.instant(message.expires_at)})),
+        SmallPrint(voice.say("mail.sign_up.ignore")),
+    )
+
+
+def _account_exists(message: AccountExists, voice: _Voice) -> tuple[Block, ...]:
+    return (
+        voice.paragraph("mail.account_exists.what"),
+        voice.identifier(message.handle),
+        voice.button("mail.account_exists.button", SIGN_IN_PATH),
+        voice.paragraph("mail.account_exists.forgotten"),
+        Link(voice.say("mail.account_exists.reset"), f"{voice.base_url}{RESET_PATH}"),
+        SmallPrint(voice.say("mail.ignore")),
     )
 
 

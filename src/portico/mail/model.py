@@ -142,6 +142,22 @@ class TestMessage(_Parameters, frozen=True, kw_only=True, tag="test_message"):
     """Sent by an operator to see whether mail works."""
 
 
+class SignUpCode(_Parameters, frozen=True, kw_only=True, tag="sign_up_code"):
+    """Somebody wants an account for this address: the code, or the link, that goes on."""
+
+    code: Secret
+    link_token: Secret
+    code_minutes: int
+    expires_at: datetime
+    """When the link ends; the code ends before."""
+
+
+class AccountExists(_Parameters, frozen=True, kw_only=True, tag="account_exists"):
+    """Somebody wants an account for this address, which has one."""
+
+    handle: str
+
+
 MailMessage: TypeAlias = (
     PasswordResetLink
     | PasswordChanged
@@ -154,6 +170,8 @@ MailMessage: TypeAlias = (
     | DeletionAsked
     | DeletionTakenBack
     | NotMeDone
+    | SignUpCode
+    | AccountExists
     | TestMessage
 )
 
@@ -179,6 +197,38 @@ class MailRequest(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     requested_at: datetime
     subject_id: str | None = None
+
+
+class MailFate(StrEnum):
+    """What operators are told of a mail, in the words of mail servers."""
+
+    QUEUED = "queued"
+    """It waits for its first try."""
+    ACCEPTED = "accepted"
+    """A mail server has taken it."""
+    DEFERRED = "deferred"
+    """A try has failed, and another follows."""
+    BOUNCED = "bounced"
+    """Refused for good or for too long, or reported as undeliverable after it was accepted."""
+    DROPPED = "dropped"
+    """Never sent, because what it carries would have been dead on arrival."""
+
+
+def fate_of(status: MailStatus, *, has_failed: bool, has_bounced: bool) -> MailFate:
+    """The operators' word for a mail; ``has_failed``: the last try did, ``has_bounced``: that was reported later."""
+    if has_bounced:
+        return MailFate.BOUNCED
+    match status:
+        case MailStatus.QUEUED:
+            return MailFate.DEFERRED if has_failed else MailFate.QUEUED
+        case MailStatus.DELIVERED:
+            return MailFate.ACCEPTED
+        case MailStatus.DEAD:
+            return MailFate.BOUNCED
+        case MailStatus.DROPPED:
+            return MailFate.DROPPED
+        case _:
+            assert_never(status)
 
 
 class NewMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +267,15 @@ class MailRecord(msgspec.Struct, frozen=True, kw_only=True):
     next_try_at: datetime
     settled_at: datetime | None
     last_error: str | None
+    bounced_at: datetime | None = None
+    bounce: str | None = None
+    """What the mail system said when it came back."""
+
+    @property
+    def fate(self) -> MailFate:
+        """What operators are told of it."""
+        has_failed, has_bounced = self.last_error is not None, self.bounced_at is not None
+        return fate_of(self.status, has_failed=has_failed, has_bounced=has_bounced)
 
 
 def kind_of(message: MailMessage) -> str:
@@ -227,13 +286,13 @@ def kind_of(message: MailMessage) -> str:
 def dead_at(message: MailMessage) -> datetime | None:
     """When what a message carries stops working; None if it carries nothing that does."""
     match message:
-        case PasswordResetLink():
+        case PasswordResetLink() | SignUpCode():
             return message.expires_at
         case AddressChangeAsked() | NewAddressCode():
             return message.code_until
         case SecurityNotice():
             return message.not_me_until
-        case AddressTaken() | NotMeDone() | TestMessage():
+        case AccountExists() | AddressTaken() | NotMeDone() | TestMessage():
             return None
         case _:
             assert_never(message)

@@ -12,10 +12,24 @@ import msgspec
 
 from portico.database.engine import Reader, Row, Transaction
 from portico.kernel.clock import from_micros, to_micros
-from portico.mail.model import ClaimedMail, MailRecord, MailStatus, NewMail
+from portico.mail.model import ClaimedMail, MailFate, MailRecord, MailStatus, NewMail, fate_of
 
 _AFTER_EVERY_ID = "g"
 """Ids are hexadecimal."""
+_RECORD = (
+    "id, kind, recipient, language, params, account_id, created_at, useless_at, status, tries, next_try_at, "
+    "settled_at, last_error, bounced_at, bounce"
+)
+"""What operators may see: not what was sealed."""
+_IS: dict[MailFate | None, str] = {
+    None: "1 = 1",
+    MailFate.QUEUED: "status = 'queued' AND last_error IS NULL AND bounced_at IS NULL",
+    MailFate.DEFERRED: "status = 'queued' AND last_error IS NOT NULL AND bounced_at IS NULL",
+    MailFate.ACCEPTED: "status = 'delivered' AND bounced_at IS NULL",
+    MailFate.BOUNCED: "(status = 'dead' OR bounced_at IS NOT NULL)",
+    MailFate.DROPPED: "status = 'dropped' AND bounced_at IS NULL",
+}
+"""The same as :func:`portico.mail.model.fate_of`, for finding; a test compares the two."""
 
 
 async def add_mail(tx: Transaction, mail: NewMail) -> None:
@@ -136,13 +150,66 @@ async def erase(tx: Transaction, account_id: str, recipient: str) -> None:
     await tx.execute("DELETE FROM outbox WHERE account_id = $1 OR recipient = $2", account_id, recipient)
 
 
-async def list_mails(reader: Reader, status: MailStatus | None, before_id: str | None, limit: int) -> list[MailRecord]:
-    """Mails as operators see them, newest first; ``before_id`` goes on where the last page ended."""
+async def list_mails(
+    reader: Reader,
+    status: MailStatus | None,
+    before_id: str | None,
+    limit: int,
+    *,
+    fate: MailFate | None = None,
+    recipient: str = "",
+) -> list[MailRecord]:
+    """Mails as operators see them, newest first; ``before_id`` goes on where the last page ended.
+
+    Recipients are compared without regard to case. Reads far where little is found: not inside a transaction.
+    """
     rows = await reader.list_rows(
-        "SELECT id, kind, recipient, language, params, account_id, created_at, useless_at, status, tries, next_try_at, "
-        "settled_at, last_error FROM outbox WHERE id < $1 AND ($2 = '' OR status = $2) ORDER BY id DESC LIMIT $3",
+        f"SELECT {_RECORD} FROM outbox WHERE id < $1 AND ($2 = '' OR status = $2) "
+        f"AND ($3 = '' OR LOWER(recipient) = LOWER($3)) AND {_IS[fate]} ORDER BY id DESC LIMIT $4",
         before_id or _AFTER_EVERY_ID,
         status.value if status else "",
+        recipient,
+        limit,
+    )
+    return [_record(row) for row in rows]
+
+
+async def find_mail(reader: Reader, mail_id: str) -> MailRecord | None:
+    """One mail as operators see it."""
+    row = await reader.find_row(f"SELECT {_RECORD} FROM outbox WHERE id = $1", mail_id)
+    return _record(row) if row else None
+
+
+async def mark_bounced(tx: Transaction, mail_id: str, now: datetime, reason: str) -> bool:
+    """Note that a mail came back after it had been accepted; False if it was not, or has come back before."""
+    marked = await tx.execute(
+        "UPDATE outbox SET bounced_at = $2, bounce = $3 WHERE id = $1 AND status = 'delivered' AND bounced_at IS NULL",
+        mail_id,
+        to_micros(now),
+        reason,
+    )
+    return marked == 1
+
+
+async def count_by_fate(reader: Reader) -> dict[MailFate, int]:
+    """How many mails have come to what. Reads the whole table: not inside a transaction."""
+    rows = await reader.list_rows(
+        "SELECT status, CASE WHEN last_error IS NULL THEN 0 ELSE 1 END AS has_failed, "
+        "CASE WHEN bounced_at IS NULL THEN 0 ELSE 1 END AS has_bounced, COUNT(*) AS mails "
+        "FROM outbox GROUP BY 1, 2, 3"
+    )
+    counts = dict.fromkeys(MailFate, 0)
+    for row in rows:
+        has_failed, has_bounced = bool(row["has_failed"]), bool(row["has_bounced"])
+        counts[fate_of(MailStatus(row["status"]), has_failed=has_failed, has_bounced=has_bounced)] += row["mails"]
+    return counts
+
+
+async def list_mails_of(reader: Reader, account_id: str, limit: int) -> list[MailRecord]:
+    """The newest mails that were for one account, newest first."""
+    rows = await reader.list_rows(
+        f"SELECT {_RECORD} FROM outbox WHERE account_id = $1 ORDER BY id DESC LIMIT $2",
+        account_id,
         limit,
     )
     return [_record(row) for row in rows]
@@ -199,6 +266,8 @@ def _record(row: Row) -> MailRecord:
         next_try_at=from_micros(row["next_try_at"]),
         settled_at=_instant(row["settled_at"]),
         last_error=row["last_error"],
+        bounced_at=_instant(row["bounced_at"]),
+        bounce=row["bounce"],
     )
 
 

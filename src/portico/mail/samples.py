@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portico.mail.model import (
+    AccountExists,
     AddressChangeAsked,
     AddressChanged,
     AddressChangeWaiting,
@@ -16,6 +17,7 @@ from portico.mail.model import (
     NotMeDone,
     PasswordChanged,
     PasswordResetLink,
+    SignUpCode,
     TestMessage,
 )
 
@@ -52,5 +54,12 @@ SAMPLES: tuple[MailMessage, ...] = (
     NotMeDone(handle="nora.north", at=_AT, frozen_until=_AT + timedelta(hours=72)),
     NotMeDone(handle="nora.north", at=_AT, frozen_until=_AT + timedelta(hours=72), restored="yes"),
     NotMeDone(handle="nora.north", at=_AT, frozen_until=_AT + timedelta(hours=72), restored="taken"),
+    SignUpCode(
+        code="204816",
+        link_token="c2FtcGxlLXRva2VuLW5vdC1hLXJlYWwtb25lLTAxMjM",
+        code_minutes=10,
+        expires_at=_AT + timedelta(days=1),
+    ),
+    AccountExists(handle="nora.north"),
     TestMessage(),
 )

@@ -17,6 +17,7 @@ from portico.kernel.tokens import new_id
 from portico.mail import outbox, store
 from portico.mail.model import (
     ClaimedMail,
+    MailFate,
     MailMessage,
     MailRecord,
     MailRequest,
@@ -117,10 +118,33 @@ class Mail:
         return read_message(mail.kind, msgspec.json.decode(mail.params), secret)
 
     async def list_mails(
-        self, reader: Reader, *, status: MailStatus | None = None, before_id: str | None = None, limit: int = 50
+        self,
+        reader: Reader,
+        *,
+        status: MailStatus | None = None,
+        fate: MailFate | None = None,
+        recipient: str = "",
+        before_id: str | None = None,
+        limit: int = 50,
     ) -> list[MailRecord]:
         """What was sent and what waits, newest first, without anything that opens something."""
-        return await outbox.list_mails(reader, status, before_id, limit)
+        return await outbox.list_mails(reader, status, before_id, limit, fate=fate, recipient=recipient)
+
+    async def find_mail(self, reader: Reader, mail_id: str) -> MailRecord | None:
+        """One mail, without anything that opens something."""
+        return await outbox.find_mail(reader, mail_id)
+
+    async def mark_bounced(self, tx: Transaction, now: datetime, mail_id: str, reason: str) -> bool:
+        """Note that an accepted mail came back; False if it was not accepted, or has come back before."""
+        return await outbox.mark_bounced(tx, mail_id, now, reason)
+
+    async def count_by_fate(self, reader: Reader) -> dict[MailFate, int]:
+        """How many mails are queued, accepted, deferred, bounced and dropped."""
+        return await outbox.count_by_fate(reader)
+
+    async def list_mails_of(self, reader: Reader, account_id: str, limit: int) -> list[MailRecord]:
+        """What was sent to one account and what waits for it, newest first."""
+        return await outbox.list_mails_of(reader, account_id, limit)
 
     async def count_by_status(self, reader: Reader) -> dict[MailStatus, int]:
         """How many mails are queued, delivered, dropped and dead; states without any are missing."""

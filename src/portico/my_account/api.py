@@ -1,7 +1,6 @@
-"""The JSON API of My Account."""
+"""The JSON API of My Account: one's password, sessions and devices."""
 
 from datetime import datetime
-from typing import Annotated
 
 import msgspec
 from starlette.requests import Request
@@ -25,26 +24,6 @@ _TYPED_NAME_MAX = 4 * NAME_MAX
 """Characters before white space is folded."""
 
 
-class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """One's own account. ``version`` goes back with a change of name."""
-
-    id: str
-    address: str
-    handle: str
-    first_name: str
-    last_name: str
-    language: str
-    version: int
-
-
-class NameBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The names to be, and the version of the profile they replace."""
-
-    first_name: Annotated[str, msgspec.Meta(max_length=_TYPED_NAME_MAX)]
-    last_name: Annotated[str, msgspec.Meta(max_length=_TYPED_NAME_MAX)]
-    version: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-
-
 class PasswordBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The present password and the new one."""
 
@@ -64,6 +43,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     kind: SessionKind
+    device_id: str
     device_name: str
     opened_at: datetime
     last_seen_at: datetime
@@ -74,6 +54,24 @@ class SessionsView(msgspec.Struct, frozen=True, kw_only=True):
     """All open sessions, the last used first."""
 
     sessions: list[SessionView]
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One device one has signed in on; ``sessions`` counts those that live there."""
+
+    id: str
+    kind: SessionKind
+    name: str
+    first_signed_in_at: datetime
+    last_signed_in_at: datetime
+    sessions: int
+    is_current: bool
+
+
+class DevicesView(msgspec.Struct, frozen=True, kw_only=True):
+    """All devices one has signed in on, the last used first."""
+
+    devices: list[DeviceView]
 
 
 class EndedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,14 +104,6 @@ class MyAccountApi:
         sent = (BadInput, TooLarge, NotSignedIn, Busy)
         return (
             Endpoint(
-                "GET", "/api/v1/account", self.show, Access.SIGNED_IN, "One's own account.",
-                output=AccountView, errors=seen,
-            ),
-            Endpoint(
-                "PATCH", "/api/v1/account", self.rename, Access.SIGNED_IN, "Change one's name.",
-                body=NameBody, output=AccountView, errors=(*sent, Conflict),
-            ),
-            Endpoint(
                 "POST", "/api/v1/account/password", self.change_password, Access.SIGNED_IN,
                 "Change one's password. All other sessions end.",
                 body=PasswordBody, output=PasswordView, errors=(*sent, Conflict, Throttled),
@@ -130,30 +120,15 @@ class MyAccountApi:
                 "DELETE", "/api/v1/account/sessions/{session_id}", self.end_session, Access.SIGNED_IN,
                 "End one session.", status=204, errors=(BadInput, *seen, NotFound),
             ),
+            Endpoint(
+                "GET", "/api/v1/account/devices", self.list_devices, Access.SIGNED_IN,
+                "The devices one has signed in on.", output=DevicesView, errors=seen,
+            ),
+            Endpoint(
+                "DELETE", "/api/v1/account/devices/{device_id}", self.forget_device, Access.SIGNED_IN,
+                "Forget a device and end the sessions on it.", status=204, errors=(BadInput, *seen, NotFound),
+            ),
         )  # fmt: skip
-
-    async def show(self, request: Request) -> Response:
-        """One's own account."""
-        account = (await self._gate.get_signed_in(request)).account
-        return json_response(
-            AccountView(
-                id=account.id,
-                address=account.address,
-                handle=account.handle,
-                first_name=account.first_name,
-                last_name=account.last_name,
-                language=account.language,
-                version=account.version,
-            )
-        )
-
-    async def rename(self, request: Request) -> Response:
-        """Change one's name."""
-        body: NameBody = await read_json(request, NameBody)
-        signed_in = await self._gate.get_signed_in(request)
-        await self._my_account.rename(signed_in, body.first_name, body.last_name, body.version)
-        del request.state.signed_in
-        return await self.show(request)
 
     async def change_password(self, request: Request) -> Response:
         """Change one's password; the access token stays good, all other sessions end."""
@@ -171,6 +146,7 @@ class MyAccountApi:
             SessionView(
                 id=session.id,
                 kind=session.kind,
+                device_id=session.device_id,
                 device_name=session.device_name,
                 opened_at=session.opened_at,
                 last_seen_at=session.last_seen_at,
@@ -189,4 +165,27 @@ class MyAccountApi:
         """End one session."""
         signed_in = await self._gate.get_signed_in(request)
         await self._my_account.end_session(signed_in, request.path_params["session_id"])
+        return no_content()
+
+    async def list_devices(self, request: Request) -> Response:
+        """The devices one has signed in on."""
+        signed_in = await self._gate.get_signed_in(request)
+        devices = [
+            DeviceView(
+                id=device.id,
+                kind=device.kind,
+                name=device.name,
+                first_signed_in_at=device.first_signed_in_at,
+                last_signed_in_at=device.last_signed_in_at,
+                sessions=device.sessions,
+                is_current=device.id == signed_in.session.device_id,
+            )
+            for device in await self._my_account.list_devices(signed_in)
+        ]
+        return json_response(DevicesView(devices=devices))
+
+    async def forget_device(self, request: Request) -> Response:
+        """Forget a device and end the sessions on it."""
+        signed_in = await self._gate.get_signed_in(request)
+        await self._my_account.forget_device(signed_in, request.path_params["device_id"])
         return no_content()

@@ -4,17 +4,16 @@ import msgspec
 
 from portico.accounts.service import Accounts
 from portico.database.engine import Database, Transaction
-from portico.factors.contract import PasswordAnswer
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
-from portico.kernel.errors import NotFound, NotSignedIn, Throttled
-from portico.sessions.model import BrowserToken, OpenSession, SignedIn
+from portico.kernel.errors import NotFound, NotSignedIn
+from portico.my_account.proven import prove_current
+from portico.sessions.model import BrowserToken, KnownDevice, OpenSession, SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.new_password import PasswordChange
 from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
-from portico.signin.steps import Finished, Refused, RefusedReason
 
 
 class PasswordChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,17 +42,6 @@ class MyAccount:
         self._sessions = sessions
         self._sign_in = sign_in
         self._password_change = password_change
-
-    async def rename(self, signed_in: SignedIn, first_name: str, last_name: str, version: int) -> None:
-        """Set one's names; raises BadInput or Conflict."""
-        now, account = self._clock.now(), signed_in.account
-        await self._database.transact(
-            lambda tx: self._accounts.rename(tx, now, account, first_name, last_name, version)
-        )
-
-    async def keep_language(self, signed_in: SignedIn, language: str) -> None:
-        """Remember the language one reads."""
-        await self._database.transact(lambda tx: self._accounts.keep_language(tx, signed_in.account.id, language))
 
     async def change_password(
         self, visitor: Visitor, current_password: str, answer: NewPasswordAnswer
@@ -91,10 +79,10 @@ class MyAccount:
         return await self._sessions.list_open(self._database, signed_in.account.id, self._clock.now())
 
     async def end_session(self, signed_in: SignedIn, session_id: str) -> None:
-        """End one of one's sessions; raises NotFound if there is none by that id."""
+        """End one of one's sessions and forget its device; raises NotFound if there is none by that id."""
         now = self._clock.now()
         account_id = signed_in.account.id
-        ended = await self._database.transact(lambda tx: self._sessions.end_session(tx, now, account_id, session_id))
+        ended = await self._database.transact(lambda tx: self._sessions.end_and_forget(tx, now, account_id, session_id))
         if not ended:
             raise NotFound("no such session")
 
@@ -103,13 +91,17 @@ class MyAccount:
         now = self._clock.now()
         return await self._database.transact(lambda tx: self._sessions.end_others(tx, now, signed_in.session))
 
+    async def list_devices(self, signed_in: SignedIn) -> list[KnownDevice]:
+        """The devices one has signed in on."""
+        return await self._sessions.list_devices(self._database, signed_in.account.id, self._clock.now())
+
+    async def forget_device(self, signed_in: SignedIn, device_id: str) -> None:
+        """Forget a device and end the sessions on it, at once; raises NotFound if it is none of one's own."""
+        now = self._clock.now()
+        account_id = signed_in.account.id
+        if not await self._database.transact(lambda tx: self._sessions.forget_device(tx, now, account_id, device_id)):
+            raise NotFound("no such device")
+
     async def _prove_current(self, visitor: Visitor, current_password: str) -> Failure | None:
         """Step up with the present password; why that failed, or None."""
-        situation = await self._sign_in.step_up(PasswordAnswer(password=current_password), visitor)
-        match situation.step:
-            case Finished():
-                return None
-            case Refused(reason=RefusedReason.TOO_MANY_TRIES, until=until) if until is not None:
-                raise Throttled(until - self._clock.now())
-            case _:
-                return Failure(code="my_account.password.current_wrong", field="current_password")
+        return await prove_current(self._sign_in, self._clock, visitor, current_password)

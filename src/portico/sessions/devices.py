@@ -1,5 +1,7 @@
 """A device's name, read coarsely from its User-Agent: enough to recognise one's own, useless for tracking. Pure."""
 
+from portico.kernel.messages import Message, message
+
 _BROWSERS = (
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),
@@ -21,7 +23,18 @@ _SYSTEMS = (
 )
 
 
+_NAMES = frozenset(name for _, name in _SYSTEMS)
+
+
 def device_name(user_agent: str) -> str:
     """For example ``Firefox, Linux``; empty where nothing is recognised."""
     found = [next((name for mark, name in marks if mark in user_agent), "") for marks in (_BROWSERS, _SYSTEMS)]
     return ", ".join(part for part in found if part)
+
+
+def device_words(name: str) -> Message:
+    """A device as people call it: "Firefox on Linux"."""
+    browser, _, system = name.partition(", ")
+    if system in _NAMES:
+        return message("device.browser_and_system", browser=browser, system=system)
+    return message("device.named", name=name) if name else message("device.unknown")

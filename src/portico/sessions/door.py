@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from portico.database.engine import Database
 from portico.kernel.clock import Clock
-from portico.kernel.errors import NotSignedIn
+from portico.kernel.errors import NotAllowed, NotSignedIn
 from portico.sessions.model import BrowserToken, SignedIn
 from portico.sessions.service import Sessions
 from portico.web import cookies
 from portico.web.cookies import Cookies
+from portico.web.language import Preferences
 from portico.web.routing import Access, Endpoint
 
 _BEARER = "bearer "
@@ -29,14 +30,22 @@ class SessionGate:
         self._cookies = jar
 
     async def admit(self, request: Request, endpoint: Endpoint) -> None:
-        """Raises NotSignedIn where the table asks for a session and none came."""
+        """Raises NotSignedIn where the table asks for a session and none came, NotAllowed where it is not enough."""
         if endpoint.access is Access.SIGNED_IN:
             await self.get_signed_in(request)
+        elif endpoint.access is Access.OPERATOR:
+            signed_in = await self.get_signed_in(request)
+            if not signed_in.account.is_operator:
+                raise NotAllowed("for operators only")
 
     async def find_signed_in(self, request: Request) -> SignedIn | None:
         """The caller's live session, looked up once for each request."""
         if not hasattr(request.state, "signed_in"):
             request.state.signed_in = await self._look_up(request)
+            found_now: SignedIn | None = request.state.signed_in
+            if found_now is not None and not request.state.is_api:
+                account = found_now.account
+                request.state.preferences = Preferences(account.language, account.time_zone)
         found: SignedIn | None = request.state.signed_in
         return found
 

@@ -59,9 +59,21 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     kind: SessionKind
+    device_id: str
     device_name: str
     opened_at: datetime
     last_seen_at: datetime
+
+
+class KnownDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A device on which an account has signed in under its present epoch; ``sessions`` counts those that live there."""
+
+    id: str
+    kind: SessionKind
+    name: str
+    first_signed_in_at: datetime
+    last_signed_in_at: datetime
+    sessions: int
 
 
 class BrowserToken(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ that). Tokens are 256 random bits of which the SHA-256 is stored. A refresh toke
 used one ends the session it belongs to, for either the thief or the owner holds a copy (RFC 9700 section 4.14.2).
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,6 +21,7 @@ from portico.sessions import store
 from portico.sessions.devices import device_name
 from portico.sessions.model import (
     BrowserToken,
+    KnownDevice,
     Opened,
     OpenSession,
     Session,
@@ -156,9 +158,17 @@ class Sessions:
         await self._audit.append(tx, now, event)
         return True
 
+    async def end_and_forget(self, tx: Transaction, now: datetime, account_id: str, session_id: str) -> bool:
+        """End a session from its owner's list; its device is no longer known, unless another session lives there."""
+        if not await self.end_session(tx, now, account_id, session_id):
+            return False
+        await store.forget_left_devices(tx, account_id, now)
+        return True
+
     async def end_others(self, tx: Transaction, now: datetime, session: Session) -> int:
-        """End all sessions of an account but this one."""
+        """End all sessions of an account but this one; their devices are no longer known."""
         ended = await store.end_others(tx, session.account_id, session.id, now)
+        await store.forget_left_devices(tx, session.account_id, now)
         event = Event(
             kind=EventKind.SESSIONS_ENDED,
             subject_id=session.account_id,
@@ -172,6 +182,25 @@ class Sessions:
     async def list_open(self, reader: Reader, account_id: str, now: datetime) -> list[OpenSession]:
         """An account's live sessions, the last used first."""
         return await store.list_open(reader, account_id, now)
+
+    async def list_devices(self, reader: Reader, account_id: str, now: datetime) -> list[KnownDevice]:
+        """The devices an account knows, the last used first."""
+        return await store.list_devices(reader, account_id, now)
+
+    async def list_device_names(self, reader: Reader, account_id: str, session_ids: Collection[str]) -> dict[str, str]:
+        """The names of the devices of these sessions, where they are still kept."""
+        return await store.list_device_names(reader, account_id, session_ids)
+
+    async def forget_device(self, tx: Transaction, now: datetime, account_id: str, device_id: str) -> bool:
+        """End an account's sessions on a device and its mark as known, both at once; False if there is neither."""
+        ended = await store.end_on_device(tx, device_id, account_id, now)
+        if not await store.forget_device(tx, device_id, account_id) and not ended:
+            return False
+        event = Event(
+            kind=EventKind.DEVICE_FORGOTTEN, subject_id=account_id, actor_id=account_id, details={"sessions": ended}
+        )
+        await self._audit.append(tx, now, event)
+        return True
 
     async def find_known_device(self, reader: Reader, device_hash: bytes | None, account_id: str | None) -> str | None:
         """The device's id if the account has signed in on it under its present epoch."""

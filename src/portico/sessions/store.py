@@ -4,6 +4,7 @@ A session is alive only if it carries its account's security epoch: every look-u
 epoch ends all sessions at once (D22).
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -12,7 +13,7 @@ from portico.accounts.model import COLUMNS, account_of
 from portico.database.engine import Reader, Row, Transaction
 from portico.factors.proof import Proof
 from portico.kernel.clock import from_micros, span_from_micros, span_micros, to_micros
-from portico.sessions.model import OpenSession, RefreshToken, Session, SessionKind, SignedIn
+from portico.sessions.model import KnownDevice, OpenSession, RefreshToken, Session, SessionKind, SignedIn
 
 _PROOFS = msgspec.json.Decoder(tuple[Proof, ...])
 
@@ -118,7 +119,7 @@ async def end_others(tx: Transaction, account_id: str, kept_id: str, now: dateti
 async def list_open(reader: Reader, account_id: str, now: datetime) -> list[OpenSession]:
     """An account's live sessions, the last used first."""
     rows = await reader.list_rows(
-        "SELECT s.id, s.client_kind, d.name, s.opened_at, s.last_seen_at FROM sessions s "
+        "SELECT s.id, s.client_kind, s.device_id, d.name, s.opened_at, s.last_seen_at FROM sessions s "
         "JOIN accounts a ON a.id = s.account_id AND a.epoch = s.epoch JOIN devices d ON d.id = s.device_id "
         f"WHERE s.account_id = $1 AND {_ALIVE.format(now='$2')} ORDER BY s.last_seen_at DESC, s.id",
         account_id,
@@ -128,12 +129,79 @@ async def list_open(reader: Reader, account_id: str, now: datetime) -> list[Open
         OpenSession(
             id=row["id"],
             kind=SessionKind(row["client_kind"]),
+            device_id=row["device_id"],
             device_name=row["name"],
             opened_at=from_micros(row["opened_at"]),
             last_seen_at=from_micros(row["last_seen_at"]),
         )
         for row in rows
     ]
+
+
+async def list_device_names(reader: Reader, account_id: str, session_ids: Collection[str]) -> dict[str, str]:
+    """The names of the devices of an account's sessions, by session; of those that are still kept."""
+    if not session_ids:
+        return {}
+    places = ", ".join(f"${place}" for place in range(2, len(session_ids) + 2))
+    rows = await reader.list_rows(
+        "SELECT s.id, d.name FROM sessions s JOIN devices d ON d.id = s.device_id "
+        f"WHERE s.account_id = $1 AND s.id IN ({places})",
+        account_id,
+        *session_ids,
+    )
+    return {row["id"]: row["name"] for row in rows}
+
+
+async def list_devices(reader: Reader, account_id: str, now: datetime) -> list[KnownDevice]:
+    """The devices an account knows under its present epoch, the last used first."""
+    rows = await reader.list_rows(
+        "SELECT d.id, d.kind, d.name, k.first_signed_in_at, k.last_signed_in_at, "
+        "(SELECT COUNT(*) FROM sessions s WHERE s.account_id = k.account_id AND s.device_id = k.device_id "
+        f"AND s.epoch = k.epoch AND {_ALIVE.format(now='$2')}) AS sessions "
+        "FROM device_accounts k JOIN accounts a ON a.id = k.account_id AND a.epoch = k.epoch "
+        "JOIN devices d ON d.id = k.device_id WHERE k.account_id = $1 ORDER BY k.last_signed_in_at DESC, d.id",
+        account_id,
+        to_micros(now),
+    )
+    return [
+        KnownDevice(
+            id=row["id"],
+            kind=SessionKind(row["kind"]),
+            name=row["name"],
+            first_signed_in_at=from_micros(row["first_signed_in_at"]),
+            last_signed_in_at=from_micros(row["last_signed_in_at"]),
+            sessions=row["sessions"],
+        )
+        for row in rows
+    ]
+
+
+async def end_on_device(tx: Transaction, device_id: str, account_id: str, now: datetime) -> int:
+    """End an account's sessions on one device; gives how many."""
+    sql = "UPDATE sessions SET ended_at = $1 WHERE device_id = $2 AND account_id = $3 AND ended_at IS NULL"
+    return await tx.execute(sql, to_micros(now), device_id, account_id)
+
+
+async def forget_device(tx: Transaction, device_id: str, account_id: str) -> bool:
+    """Clear the mark by which a device is known to an account; False if there is none."""
+    sql = "DELETE FROM device_accounts WHERE device_id = $1 AND account_id = $2"
+    return await tx.execute(sql, device_id, account_id) == 1
+
+
+async def forget_left_devices(tx: Transaction, account_id: str, now: datetime) -> None:
+    """Clear the marks of devices on which a session ended at this very instant and none lives on.
+
+    Sessions are always changed before marks, so that two who do this at once do not wait for one another.
+    """
+    alive = _ALIVE.format(now="$2")
+    await tx.execute(
+        "DELETE FROM device_accounts WHERE account_id = $1 AND device_id IN "
+        "(SELECT device_id FROM sessions WHERE account_id = $1 AND ended_at = $2) AND device_id NOT IN "
+        f"(SELECT s.device_id FROM sessions s JOIN accounts a ON a.id = s.account_id AND a.epoch = s.epoch "
+        f"WHERE s.account_id = $1 AND {alive})",
+        account_id,
+        to_micros(now),
+    )
 
 
 async def add_access_token(tx: Transaction, token_hash: bytes, session_id: str, expires_at: datetime) -> None:

@@ -7,10 +7,13 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from portico.factors.contract import MailedLinkAnswer, PasswordAnswer
+from portico.factors.contract import EmailCodeAnswer, MailedLinkAnswer, PasswordAnswer
 from portico.factors.proof import ProofKind
 from portico.kernel.normalise import IDENTIFIER_MAX
-from portico.signin.steps import ChangePassword, Identify, Prove, Step
+from portico.signin.steps import ChangePassword, CreateAccount, Identify, Prove, Step, VerifyEmail
+
+TYPED_NAME_MAX = 4 * 100
+"""Characters before white space is folded."""
 
 
 class IdentifierAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="identifier"):
@@ -28,11 +31,35 @@ class NewPasswordAnswer(
     repeat_password: str | None = None
 
 
-Answer: TypeAlias = IdentifierAnswer | PasswordAnswer | NewPasswordAnswer
+class ResendAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="resend"):
+    """Mail another code."""
 
-PROOF_KINDS: dict[type[PasswordAnswer | MailedLinkAnswer], ProofKind] = {
+
+class CreateAccountAnswer(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="create_account"
+):
+    """Who one is to be. ``repeat_password`` is checked where a form asks to type it twice.
+
+    ``time_zone`` is a name of the IANA time zone database; one that does not exist counts as none.
+    """
+
+    first_name: Annotated[str, msgspec.Meta(max_length=TYPED_NAME_MAX)]
+    last_name: Annotated[str, msgspec.Meta(max_length=TYPED_NAME_MAX)] = ""
+    new_password: str
+    repeat_password: str | None = None
+    accepts_terms: bool = False
+    stay_signed_in: bool = True
+    time_zone: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+Answer: TypeAlias = (
+    IdentifierAnswer | PasswordAnswer | EmailCodeAnswer | ResendAnswer | CreateAccountAnswer | NewPasswordAnswer
+)
+
+PROOF_KINDS: dict[type[PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer], ProofKind] = {
     PasswordAnswer: ProofKind.PASSWORD,
     MailedLinkAnswer: ProofKind.MAILED_LINK,
+    EmailCodeAnswer: ProofKind.EMAIL_CODE,
 }
 
 
@@ -43,5 +70,9 @@ def is_fitting(answer: Answer, step: Step) -> bool:
             return isinstance(step, Identify)
         case PasswordAnswer():
             return isinstance(step, Prove) and PROOF_KINDS[type(answer)] in step.kinds
+        case EmailCodeAnswer() | ResendAnswer():
+            return isinstance(step, VerifyEmail)
+        case CreateAccountAnswer():
+            return isinstance(step, CreateAccount)
         case NewPasswordAnswer():
             return isinstance(step, ChangePassword)

@@ -28,7 +28,7 @@ from portico.signin.door import Visitors
 from portico.signin.renewal import Renewal
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
-from portico.signin.steps import ChangePassword, Finished, Refused, RefusedReason, Step
+from portico.signin.steps import ChangePassword, CreateAccount, Finished, Refused, RefusedReason, Step
 from portico.web.body import read_json
 from portico.web.json import json_response, no_content
 from portico.web.pages import Pages
@@ -158,13 +158,13 @@ class SignInApi:
         visitor = await self._visitors.native(request, ticket=ticket, installation=body.installation)
         beginning = Beginning(client_kind=ClientKind.NATIVE, identifier=body.identifier)
         situation = await self._sign_in.begin(beginning, visitor)
-        return json_response(self._view(request, situation, ticket=ticket), status=201)
+        return json_response(self.view(request, situation, ticket=ticket), status=201)
 
     async def look(self, request: Request) -> Response:
         """The present step."""
         visitor = await self._visitors.native(request, ticket=self._ticket(request))
         situation = await self._sign_in.look(request.path_params["attempt_id"], visitor)
-        return json_response(self._view(request, situation))
+        return json_response(self.view(request, situation))
 
     async def answer(self, request: Request) -> Response:
         """Take an answer and show what comes next."""
@@ -175,7 +175,7 @@ class SignInApi:
         match situation.step:
             case Refused(reason=RefusedReason.TOO_MANY_TRIES, until=until) if until is not None:
                 raise Throttled(until - self._clock.now())
-        return json_response(self._view(request, situation))
+        return json_response(self.view(request, situation))
 
     async def refresh(self, request: Request) -> Response:
         """Exchange a refresh token for a new pair. A token used twice ends its session."""
@@ -204,7 +204,8 @@ class SignInApi:
     def _criteria(self, request: Request) -> CriteriaView:
         return criteria_view(self._password.policy, self._catalogues, self._pages.language(request))
 
-    def _view(self, request: Request, situation: Situation, ticket: str | None = None) -> AttemptView:
+    def view(self, request: Request, situation: Situation, ticket: str | None = None) -> AttemptView:
+        """Where an attempt stands, as a document."""
         attempt, step, opened = situation.attempt, situation.step, situation.opened
         return AttemptView(
             id=attempt.id,
@@ -214,7 +215,7 @@ class SignInApi:
             step=step,
             ticket=ticket,
             failure=self._failure(request, attempt) if not isinstance(step, Finished | Refused) else None,
-            criteria=self._criteria(request) if isinstance(step, ChangePassword) else None,
+            criteria=self._criteria(request) if isinstance(step, ChangePassword | CreateAccount) else None,
             tokens=_tokens(opened.tokens) if opened and opened.tokens else None,
         )
 

@@ -1,4 +1,4 @@
-"""One try to sign in, step up, renew, reset a password or accept an invitation.
+"""One try to sign in, sign up, step up, renew, reset a password or accept an invitation.
 
 An attempt is a row of its own, never part of a session: nothing that wants a session can take a half sign-in by
 accident. It is bound to its holder (the hash of the browser's cookie, or of a native client's ticket), carries the
@@ -14,12 +14,15 @@ import msgspec
 from portico.factors.proof import Failure, Proof
 
 LIFETIME = timedelta(minutes=30)
+SIGN_UP_LIFETIME = timedelta(hours=24)
+"""A sign-up waits for a mail, and mails may take their time."""
 
 
 class Purpose(StrEnum):
     """What an attempt is for."""
 
     SIGN_IN = "sign_in"
+    SIGN_UP = "sign_up"
     STEP_UP = "step_up"
     RENEW = "renew"
     RESET_PASSWORD = "reset_password"
@@ -45,6 +48,7 @@ class Mark(StrEnum):
     """Something the person has acknowledged, skipped or done within the attempt."""
 
     PASSWORD_CHANGED = "password_changed"
+    ACCOUNT_CREATED = "account_created"
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +63,10 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try. ``identifier`` is what was typed; ``account_id`` stays None while nobody by that name exists."""
+    """One try. ``identifier`` is what was typed; ``account_id`` stays None while nobody by that name exists.
+
+    ``former_holder_hash`` is who held it before a mailed link was opened in another browser.
+    """
 
     id: str
     purpose: Purpose
@@ -81,6 +88,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     state: AttemptState = AttemptState.OPEN
     version: int = 1
     language: str = ""
+    former_holder_hash: bytes | None = None
 
     def with_proof(self, proof: Proof) -> "Attempt":
         """The attempt after a good answer: the proof kept, the last failure forgotten."""

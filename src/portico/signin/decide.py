@@ -12,6 +12,7 @@ from portico.signin.steps import Finished, Outcome, Refused, RefusedReason, Step
 
 OUTCOMES: dict[Purpose, Outcome] = {
     Purpose.SIGN_IN: Outcome.OPEN_SESSION,
+    Purpose.SIGN_UP: Outcome.OPEN_SESSION,
     Purpose.ACCEPT_INVITATION: Outcome.OPEN_SESSION,
     Purpose.STEP_UP: Outcome.ADD_PROOFS,
     Purpose.RENEW: Outcome.STAMP_POLICY,

@@ -17,6 +17,13 @@ class ChangeReason(StrEnum):
     FORCED = "forced"
 
 
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """The terms a deployment has people accept: where they stand, and by which name their acceptance is kept."""
+
+    url: str
+    version: str
+
+
 class Demand(msgspec.Struct, frozen=True, kw_only=True):
     """What one organization demands: so many classes of proof, the ones after the first by these kinds.
 
@@ -47,7 +54,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. ``person`` is None when nobody by that name exists; ``enrolled`` lists usable factors, default first.
 
-    ``blocked_until`` is set when a try was refused: the instant when one will be free again.
+    ``blocked_until`` is set when a try was refused: the instant when one will be free again. ``resend_at`` is when
+    another code may be asked for, where one was mailed. ``terms`` are those whoever creates an account must accept.
     """
 
     now: datetime
@@ -56,3 +64,5 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     enrolled: tuple[ProofKind, ...] = ()
     policy: Policy = Policy()
     blocked_until: datetime | None = None
+    resend_at: datetime | None = None
+    terms: Terms | None = None

@@ -5,20 +5,25 @@ from datetime import datetime
 from portico.accounts.model import Account
 from portico.accounts.service import Accounts
 from portico.database.engine import Reader
+from portico.factors.email_code import RESEND_AFTER, EmailCodeFactor
 from portico.factors.model import PasswordProperties
 from portico.factors.password import PasswordFactor
 from portico.factors.proof import ProofKind
 from portico.kernel.tokens import NOBODY
-from portico.signin.attempt import Attempt
-from portico.signin.facts import ChangeReason, Facts, Person, Policy
+from portico.signin.attempt import Attempt, Purpose
+from portico.signin.facts import ChangeReason, Facts, Person, Policy, Terms
 
 
 class Gatherer:
     """Knows where each fact is found."""
 
-    def __init__(self, accounts: Accounts, password: PasswordFactor) -> None:
+    def __init__(
+        self, accounts: Accounts, password: PasswordFactor, email_code: EmailCodeFactor, terms: Terms | None = None
+    ) -> None:
         self._accounts = accounts
         self._password = password
+        self._email_code = email_code
+        self._terms = terms
 
     async def gather(
         self, reader: Reader, attempt: Attempt, now: datetime, blocked_until: datetime | None = None
@@ -37,7 +42,16 @@ class Gatherer:
             enrolled=(ProofKind.PASSWORD,) if password else (),
             policy=Policy(),
             blocked_until=blocked_until,
+            resend_at=await self._find_resend_at(reader, attempt),
+            terms=self._terms,
         )
+
+    async def _find_resend_at(self, reader: Reader, attempt: Attempt) -> datetime | None:
+        """When another code may be asked for, in an attempt that mails codes."""
+        if attempt.purpose is not Purpose.SIGN_UP:
+            return None
+        code = await self._email_code.find_code(reader, attempt.id)
+        return code.requested_at + RESEND_AFTER if code else None
 
 
 def _person(account: Account, password: PasswordProperties | None) -> Person:

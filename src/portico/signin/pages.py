@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from portico.factors.contract import PasswordAnswer
+from portico.factors.contract import EmailCodeAnswer, PasswordAnswer
 from portico.factors.password import PasswordFactor
 from portico.factors.password_rules import criteria
 from portico.kernel.clock import Clock
@@ -21,13 +21,22 @@ from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
-from portico.signin.answers import Answer, NewPasswordAnswer
-from portico.signin.attempt import ClientKind
+from portico.signin.answers import TYPED_NAME_MAX, Answer, CreateAccountAnswer, NewPasswordAnswer, ResendAnswer
+from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
-from portico.signin.steps import ChangePassword, Finished, Identify, Prove, Refused, RefusedReason
+from portico.signin.steps import (
+    ChangePassword,
+    CreateAccount,
+    Finished,
+    Identify,
+    Prove,
+    Refused,
+    RefusedReason,
+    VerifyEmail,
+)
 from portico.web.body import Form
 from portico.web.errors import with_retry_after
 from portico.web.pages import Pages, shown_failure
@@ -36,6 +45,7 @@ from portico.web.routing import Access, Endpoint
 from portico.web.templates import Failure, ShownPerson
 
 HOME = "/account"
+_GONE = frozenset({RefusedReason.ATTEMPT_OVER, RefusedReason.CONTINUED_ELSEWHERE})
 
 
 class IdentifyForm(Form, frozen=True, kw_only=True):
@@ -55,6 +65,12 @@ class StepForm(Form, frozen=True, kw_only=True):
     stay_signed_in: str = ""
     new_password: str = ""
     repeat_password: str = ""
+    code: str = ""
+    resend: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    accepts_terms: str = ""
+    time_zone: str = ""
 
 
 class SignInPages:
@@ -69,6 +85,7 @@ class SignInPages:
         sign_in: SignIn,
         clock: Clock,
         password: PasswordFactor,
+        privacy_url: str = "",
     ) -> None:
         self._pages = pages
         self._visitors = visitors
@@ -76,6 +93,7 @@ class SignInPages:
         self._sign_in = sign_in
         self._clock = clock
         self._password = password
+        self._privacy_url = privacy_url
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""
@@ -139,17 +157,20 @@ class SignInPages:
         form = await self._pages.read(request, StepForm)
         visitor = await self._visitors.browser(request)
         attempt_id = request.path_params["attempt_id"]
+        answer = _read_answer(form)
         try:
-            situation = await self._sign_in.answer(attempt_id, form.version, _read_answer(form), visitor)
+            situation = await self._sign_in.answer(attempt_id, form.version, answer, visitor)
         except NotFound:
             return await self._forgotten(request)
         if situation.opened is not None and situation.opened.browser is not None:
             response = self._pages.go(request, situation.attempt.return_to or HOME)
             self._gate.keep(response, situation.opened.browser)
+            if situation.attempt.purpose is Purpose.SIGN_UP:
+                self._pages.leave_notice(request, response, HOME, said=message("signup.welcome"))
             return response
         if isinstance(situation.step, Refused) and situation.step.reason is RefusedReason.TOO_MANY_TRIES:
             return await self._render(request, situation)
-        return self._pages.go(request, f"/signin/{attempt_id}")
+        return self._lead_on(request, situation, answer)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session on the server and in the browser. Without a session there is nothing to forge."""
@@ -165,6 +186,19 @@ class SignInPages:
     async def show_signed_out(self, request: Request) -> Response:
         """The page after signing out."""
         return self._pages.show(request, "signin/signed_out.html")
+
+    def _lead_on(self, request: Request, situation: Situation, answer: Answer) -> Response:
+        """To the present step, which gives back what was typed and says what was done."""
+        path = f"/signin/{situation.attempt.id}"
+        response = self._pages.go(request, path)
+        match answer:
+            case CreateAccountAnswer() if situation.attempt.failure is not None:
+                values = {"first_name": answer.first_name[:TYPED_NAME_MAX], "last_name": answer.last_name}
+                values["accepts_terms"] = "yes" if answer.accepts_terms else ""
+                return self._pages.leave_notice(request, response, path, values=values)
+            case ResendAnswer() if situation.attempt.failure is None:
+                return self._pages.leave_notice(request, response, path, said=message("verify_email.resent"))
+        return response
 
     async def _render(self, request: Request, situation: Situation) -> Response:
         """A step as a page."""
@@ -182,6 +216,10 @@ class SignInPages:
                     persistent=attempt.persistent,
                     failure=_attempt_failure(situation),
                 )
+            case VerifyEmail():
+                return self._verify_email(request, step, situation)
+            case CreateAccount():
+                return self._create_account(request, step, situation)
             case ChangePassword():
                 return self._pages.show(
                     request,
@@ -200,6 +238,37 @@ class SignInPages:
             case _:
                 assert_never(step)
 
+    def _verify_email(self, request: Request, step: VerifyEmail, situation: Situation) -> Response:
+        wait = step.resend_at - self._clock.now() if step.resend_at else timedelta(0)
+        return self._pages.show(
+            request,
+            "signin/verify_email.html",
+            attempt_id=situation.attempt.id,
+            version=situation.attempt.version,
+            address=step.address,
+            wait_seconds=max(0, -(-wait // timedelta(seconds=1))),
+            notice=self._pages.find_notice(request).said_message(),
+            failure=_attempt_failure(situation),
+        )
+
+    def _create_account(self, request: Request, step: CreateAccount, situation: Situation) -> Response:
+        typed = self._pages.find_notice(request).values
+        return self._pages.show(
+            request,
+            "signin/create_account.html",
+            attempt_id=situation.attempt.id,
+            version=situation.attempt.version,
+            identifier=step.address,
+            terms_url=step.terms_url,
+            privacy_url=self._privacy_url,
+            first_name=typed.get("first_name", ""),
+            last_name=typed.get("last_name", ""),
+            accepts_terms=bool(typed.get("accepts_terms")),
+            persistent=situation.attempt.persistent,
+            criteria=criteria(self._password.policy),
+            failure=_attempt_failure(situation),
+        )
+
     async def _refused(self, request: Request, step: Refused, situation: Situation) -> Response:
         """Why an attempt goes no further; an answer after the end meets whoever is signed in."""
         signed_in = await self._gate.find_signed_in(request)
@@ -211,7 +280,7 @@ class SignInPages:
             throttled = Throttled(max(step.until - self._clock.now(), timedelta(0)))
             params["count"] = -(-int(throttled.params["seconds"]) // 60)
             return with_retry_after(self._show_refusal(request, 429, code, params), throttled)
-        return self._show_refusal(request, 410 if step.reason is RefusedReason.ATTEMPT_OVER else 403, code, params)
+        return self._show_refusal(request, 410 if step.reason in _GONE else 403, code, params)
 
     async def _forgotten(self, request: Request) -> Response:
         """An attempt that is not there: swept since it was over, or never this browser's. A page left open tells so."""
@@ -241,7 +310,7 @@ class SignInPages:
         )
 
     def _already(self, request: Request, signed_in: SignedIn, return_to: str) -> Response:
-        person = ShownPerson.named(signed_in.account.name, signed_in.account.handle)
+        person = ShownPerson.named(signed_in.account.name, signed_in.account.handle, signed_in.account.picture)
         return self._pages.show(
             request,
             "signin/already.html",
@@ -256,6 +325,18 @@ def _read_answer(form: StepForm) -> Answer:
     match form.step:
         case "prove_password":
             return PasswordAnswer(password=form.password, stay_signed_in=bool(form.stay_signed_in))
+        case "verify_email":
+            return ResendAnswer() if form.resend else EmailCodeAnswer(code=form.code[:64])
+        case "create_account":
+            return CreateAccountAnswer(
+                first_name=form.first_name[:TYPED_NAME_MAX],
+                last_name=form.last_name[:TYPED_NAME_MAX],
+                new_password=form.new_password,
+                repeat_password=form.repeat_password,
+                accepts_terms=bool(form.accepts_terms),
+                stay_signed_in=bool(form.stay_signed_in),
+                time_zone=form.time_zone[:64],
+            )
         case "change_password":
             return NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password)
         case _:

@@ -16,7 +16,7 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
-from portico.factors.contract import MailedLinkAnswer
+from portico.factors.contract import MailedLinkAnswer, Subject
 from portico.factors.mailed_link import LIFETIME, LinkState, MailedLinkFactor
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
@@ -91,7 +91,7 @@ class PasswordReset:
         key = identifier_key(one_line(typed)) or ""
 
         async def body(tx: Transaction) -> None:
-            refused = await self._throttle.take_reset_request(tx, now, visitor.network)
+            refused = await self._throttle.take_mail_request(tx, now, visitor.network)
             if refused is not None:
                 raise Throttled(refused.until - now)
             await self._mail.add_request(tx, now, RESET, identifier_key=key, language=visitor.language)
@@ -134,7 +134,7 @@ class PasswordReset:
         """Burn the link and set the password, both or neither. Of many at once exactly one succeeds."""
         now = self._clock.now()
         mailed = MailedLinkAnswer(token=token)
-        judgement = await self._links.judge(self._database, None, mailed, self._clock.now)
+        judgement = await self._links.judge(self._database, Subject(None), mailed, self._clock.now)
         if judgement.proof is None or judgement.account_id is None:
             return Reset(link=await self._refuse_link(token))
         account_id = judgement.account_id

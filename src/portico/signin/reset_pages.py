@@ -129,9 +129,7 @@ class ResetPages:
         )
 
     async def choose(self, request: Request) -> Response:
-        """Burn the link and set the password. Whose cookie is gone came too late: the page says so."""
-        if not self._token(request):
-            return self._pages.go(request, CHOOSE)
+        """Burn the link and set the password."""
         form = await self._pages.read(request, ChooseForm, bound_to=self._binding(request))
         answer = NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password)
         done = await self._reset.finish(self._token(request), answer, await self._visitors.browser(request))

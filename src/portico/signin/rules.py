@@ -12,15 +12,19 @@ from portico.signin.attempt import AttemptState, Mark, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts
 from portico.signin.steps import (
     ChangePassword,
+    CreateAccount,
     Identify,
     Prove,
     ProveReason,
     Refused,
     RefusedReason,
     Step,
+    VerifyEmail,
 )
 
 Rule: TypeAlias = Callable[[Facts], Step | None]
+
+_MAILBOX = frozenset({ProofKind.EMAIL_CODE, ProofKind.MAILED_LINK})
 
 
 def attempt_over(facts: Facts) -> Step | None:
@@ -51,12 +55,29 @@ def nobody_named(facts: Facts) -> Step | None:
 
 
 def first_proof_missing(facts: Facts) -> Step | None:
-    """Nothing is proven yet. Asked alike of known and unknown people (D20)."""
-    if facts.attempt.proofs:
+    """Nothing is proven yet. Asked alike of known and unknown people (D20); not of those who have no account yet."""
+    if facts.attempt.proofs or facts.attempt.purpose is Purpose.SIGN_UP:
         return None
     if facts.attempt.purpose is Purpose.RESET_PASSWORD:
         return Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST)
     return Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FIRST)
+
+
+def mailbox_not_confirmed(facts: Facts) -> Step | None:
+    """Whoever signs up shows first that the mailbox is theirs; whether the address is taken changes nothing (D6)."""
+    attempt = facts.attempt
+    is_confirmed = any(proof.kind in _MAILBOX for proof in attempt.proofs)
+    if attempt.purpose is not Purpose.SIGN_UP or is_confirmed:
+        return None
+    return VerifyEmail(address=attempt.identifier, resend_at=facts.resend_at)
+
+
+def account_missing(facts: Facts) -> Step | None:
+    """The mailbox is confirmed, so there may be an account, and there is none yet."""
+    attempt = facts.attempt
+    if attempt.purpose is not Purpose.SIGN_UP or Mark.ACCOUNT_CREATED in attempt.marks:
+        return None
+    return CreateAccount(address=attempt.identifier, terms_url=facts.terms.url if facts.terms else None)
 
 
 def nobody_there(facts: Facts) -> Step | None:
@@ -116,6 +137,8 @@ RULES: tuple[Rule, ...] = (
     too_many_tries,
     nobody_named,
     first_proof_missing,
+    mailbox_not_confirmed,
+    account_missing,
     nobody_there,
     second_class_missing,
     account_closed_or_disabled,

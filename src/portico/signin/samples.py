@@ -6,6 +6,7 @@ from portico.factors.proof import ProofKind
 from portico.signin.facts import ChangeReason
 from portico.signin.steps import (
     ChangePassword,
+    CreateAccount,
     Finished,
     Identify,
     Outcome,
@@ -14,6 +15,7 @@ from portico.signin.steps import (
     Refused,
     RefusedReason,
     Step,
+    VerifyEmail,
 )
 
 SAMPLE_INSTANT = datetime(2026, 3, 9, 7, 30, tzinfo=UTC)
@@ -24,6 +26,9 @@ SAMPLES: tuple[Step, ...] = (
     Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST),
     Prove(kinds=(ProofKind.TOTP, ProofKind.EMAIL_CODE), why=ProveReason.SECOND, organization="North Clinic"),
     Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FRESH),
+    VerifyEmail(address="nora@north-clinic.example", resend_at=SAMPLE_INSTANT),
+    CreateAccount(address="nora@north-clinic.example"),
+    CreateAccount(address="nora@north-clinic.example", terms_url="https://north-clinic.example/terms"),
     *(ChangePassword(why=reason) for reason in ChangeReason),
     *(Finished(outcome=outcome) for outcome in Outcome),
     *(Refused(reason=reason) for reason in RefusedReason if reason is not RefusedReason.TOO_MANY_TRIES),

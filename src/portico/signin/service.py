@@ -5,6 +5,7 @@ failure; gather facts; decide; if finished, spend the attempt and carry out its 
 Hashing happens between two transactions; the second re-reads what the first one saw and goes on only if it stands.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -14,26 +15,36 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Reader, Transaction
-from portico.factors.contract import Factor, Judgement, PasswordAnswer
+from portico.factors.contract import EmailCodeAnswer, Factor, Judgement, PasswordAnswer, Subject
 from portico.factors.proof import Failure, Proof, ProofKind
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
-from portico.kernel.errors import Busy, NotFound
+from portico.kernel.errors import Busy, Conflict, NotFound
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.kernel.tokens import NOBODY, new_id, token_hash
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
 from portico.signin import store
-from portico.signin.answers import PROOF_KINDS, Answer, IdentifierAnswer, NewPasswordAnswer, is_fitting
-from portico.signin.attempt import LIFETIME, Attempt, AttemptState, ClientKind, Demands, Purpose
+from portico.signin.account_creation import TAKEN, AccountCreation
+from portico.signin.answers import (
+    PROOF_KINDS,
+    Answer,
+    CreateAccountAnswer,
+    IdentifierAnswer,
+    NewPasswordAnswer,
+    ResendAnswer,
+    is_fitting,
+)
+from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, AttemptState, ClientKind, Demands, Purpose
+from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.situation import Beginning, Situation, Visitor
 from portico.signin.steps import Finished, Refused, RefusedReason
-from portico.throttle.rates import Taken, TooMany
-from portico.throttle.service import Throttle
+from portico.signin.tries import Tries
+from portico.throttle.rates import TooMany
 
 STEP_UP_FRESH = timedelta(minutes=5)
 _SWEEP_BATCH = 5_000
@@ -51,23 +62,30 @@ class SignIn:
         accounts: Accounts,
         audit: Audit,
         sessions: Sessions,
-        throttle: Throttle,
+        tries: Tries,
         factors: dict[ProofKind, Factor],
+        codes: Codes,
+        account_creation: AccountCreation,
         gatherer: Gatherer,
         outcomes: Outcomes,
         password_change: PasswordChange,
+        wake: Callable[[], None],
     ) -> None:
+        """``wake`` tells the job that works on requests for mail that there is one."""
         self._database = database
         self._clock = clock
         self._chance = chance
         self._accounts = accounts
         self._audit = audit
         self._sessions = sessions
-        self._throttle = throttle
+        self._tries = tries
         self._factors = factors
+        self._codes = codes
+        self._account_creation = account_creation
         self._gatherer = gatherer
         self._outcomes = outcomes
         self._password_change = password_change
+        self._wake = wake
 
     async def begin(self, beginning: Beginning, visitor: Visitor) -> Situation:
         """Start an attempt. A form that was sent twice leads to the attempt it started the first time."""
@@ -76,21 +94,25 @@ class SignIn:
         account = await self._accounts.find_by_identifier(self._database, attempt.identifier)
         attempt = msgspec.structs.replace(attempt, account_id=account.id if account else None)
 
-        async def body(tx: Transaction) -> Attempt:
-            if beginning.spends and not await store.spend(
-                tx, beginning.spends, attempt.id, beginning.spent_until or attempt.expires_at
-            ):
-                earlier = await store.find_attempt(tx, await store.find_spent(tx, beginning.spends) or NOBODY)
-                if earlier is not None and _is_same_try(earlier, attempt):
-                    return earlier
-            await store.add_attempt(tx, attempt)
-            return attempt
+        begun = await self._database.transact(lambda tx: self.add_attempt(tx, beginning, attempt))
+        return await self._situation(self._database, begun, now)
 
-        return await self._situation(self._database, await self._database.transact(body), now)
+    async def add_attempt(self, tx: Transaction, beginning: Beginning, attempt: Attempt) -> Attempt:
+        """Store a new attempt and burn its form; the earlier attempt, if the form was used for the same before."""
+        if beginning.spends and not await store.spend(
+            tx, beginning.spends, attempt.id, beginning.spent_until or attempt.expires_at
+        ):
+            earlier = await store.find_attempt(tx, await store.find_spent(tx, beginning.spends) or NOBODY)
+            if earlier is not None and _is_same_try(earlier, attempt):
+                return earlier
+        await store.add_attempt(tx, attempt)
+        return attempt
 
     async def look(self, attempt_id: str, visitor: Visitor) -> Situation:
         """Where an attempt stands. Changes nothing."""
         attempt = await self._get_attempt(self._database, attempt_id, visitor)
+        if attempt.holder_hash != visitor.holder_hash:
+            return _gone_elsewhere(attempt)
         return await self._situation(self._database, attempt, self._clock.now())
 
     async def answer(self, attempt_id: str, version: int, answer: Answer, visitor: Visitor) -> Situation:
@@ -99,19 +121,12 @@ class SignIn:
         An answer to another version, or to another step than the present one, changes nothing and costs no try.
         """
         attempt = await self._get_attempt(self._database, attempt_id, visitor)
+        if attempt.holder_hash != visitor.holder_hash:
+            return _gone_elsewhere(attempt)
         situation = await self._situation(self._database, attempt, self._clock.now())
         if version != attempt.version or not is_fitting(answer, situation.step):
             return situation
-        match answer:
-            case IdentifierAnswer():
-                return await self._name(attempt, answer)
-            case PasswordAnswer():
-                attempt = msgspec.structs.replace(attempt, persistent=answer.stay_signed_in)
-                return await self._prove(attempt, answer, visitor)
-            case NewPasswordAnswer():
-                return await self._choose_password(attempt, answer, visitor)
-            case _:
-                assert_never(answer)
+        return await self._take_answer(attempt, answer, visitor)
 
     async def step_up(self, answer: PasswordAnswer, visitor: Visitor) -> Situation:
         """Prove the session's owner anew, in one go: an attempt of its own purpose, begun and answered."""
@@ -152,7 +167,7 @@ class SignIn:
             session_id=beginning.session_id,
             language=visitor.language,
             created_at=now,
-            expires_at=now + LIFETIME,
+            expires_at=now + (SIGN_UP_LIFETIME if beginning.purpose is Purpose.SIGN_UP else LIFETIME),
         )
 
     async def conclude(self, tx: Transaction, attempt: Attempt, visitor: Visitor, now: datetime) -> Situation:
@@ -171,6 +186,25 @@ class SignIn:
         await store.save_attempt(tx, attempt)
         return Situation(attempt=_answered(attempt), step=step, opened=opened)
 
+    async def _take_answer(self, attempt: Attempt, answer: Answer, visitor: Visitor) -> Situation:
+        """Act on an answer that fits."""
+        match answer:
+            case IdentifierAnswer():
+                return await self._name(attempt, answer)
+            case PasswordAnswer():
+                attempt = msgspec.structs.replace(attempt, persistent=answer.stay_signed_in)
+                return await self._prove(attempt, answer, visitor)
+            case EmailCodeAnswer():
+                return await self._prove(attempt, answer, visitor)
+            case ResendAnswer():
+                return await self._resend(attempt)
+            case CreateAccountAnswer():
+                return await self._create_account(attempt, answer, visitor)
+            case NewPasswordAnswer():
+                return await self._choose_password(attempt, answer, visitor)
+            case _:
+                assert_never(answer)
+
     async def _name(self, attempt: Attempt, answer: IdentifierAnswer) -> Situation:
         """Record who the attempt is for. Known and unknown cost the same."""
         now = self._clock.now()
@@ -188,45 +222,45 @@ class SignIn:
 
         return await self._database.transact(body)
 
-    async def _prove(self, attempt: Attempt, answer: PasswordAnswer, visitor: Visitor) -> Situation:
+    async def _prove(self, attempt: Attempt, answer: PasswordAnswer | EmailCodeAnswer, visitor: Visitor) -> Situation:
         """Take a try, let the factor judge, record what it found."""
-        taken = await self._take_try(attempt, visitor)
+        taken = await self._tries.take(attempt, answer, visitor)
+        if isinstance(taken, Failure):
+            return await self._fail(attempt, taken)
         if isinstance(taken, TooMany):
             facts = await self._gatherer.gather(self._database, attempt, self._clock.now(), blocked_until=taken.until)
             return Situation(attempt=attempt, step=next_step(facts))
         factor = self._factors[PROOF_KINDS[type(answer)]]
         try:
-            judgement = await factor.judge(self._database, attempt.account_id, answer, self._clock.now)
+            judgement = await factor.judge(self._database, _subject(attempt), answer, self._clock.now)
         except Busy:
-            await self._database.transact(lambda tx: self._throttle.untake(tx, taken))
+            await self._database.transact(lambda tx: self._tries.untake(tx, taken))
             raise
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
-            if not await store.claim_answer(tx, attempt):
-                return await self._present(tx, attempt, now)
             proof = judgement.proof
+            claimed = await self._claim_anew(tx, attempt, answer, now) if proof else await _claim(tx, attempt)
+            if claimed is None:
+                return await self._present(tx, attempt, now)
             if proof is None or not await factor.settle(tx, judgement, now):
-                return await self._record_failure(tx, attempt, judgement, now)
-            await self._throttle.give_back(tx, now, taken)
-            proven = with_proof(attempt, proof, judgement)
-            return await self.conclude(tx, proven, visitor, now)
+                return await self._record_failure(tx, claimed, judgement, now)
+            await self._tries.give_back(tx, now, taken)
+            return await self.conclude(tx, with_proof(claimed, proof, judgement), visitor, now)
 
         return await self._database.transact(body)
 
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
         failure = await self._password_change.find_failure(self._database, attempt.account_id, answer)
-        new = None if failure else await self._password_change.prepare(answer)
+        if failure is not None:
+            return await self._fail(attempt, failure)
+        new = await self._password_change.prepare(answer)
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
             if not await store.claim_answer(tx, attempt):
                 return await self._present(tx, attempt, now)
-            if new is None:
-                failed = msgspec.structs.replace(attempt, failure=failure)
-                await store.save_attempt(tx, failed)
-                return await self._situation(tx, _answered(failed), now)
             if not is_fitting(answer, (await self._situation(tx, attempt, now)).step):
                 return await self.conclude(tx, attempt, visitor, now)
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
@@ -234,35 +268,62 @@ class SignIn:
 
         return await self._database.transact(body)
 
-    async def _take_try(self, attempt: Attempt, visitor: Visitor) -> Taken | TooMany:
-        """Claim a try before anything is hashed; committed on its own, whatever becomes of the answer."""
+    async def _claim_anew(self, tx: Transaction, attempt: Attempt, answer: Answer, now: datetime) -> Attempt | None:
+        """Take the turn for a good proof, even if a bad answer was faster: what was proven is not asked again."""
+        claimed = await _claim(tx, attempt)
+        present = None if claimed else await store.find_attempt(tx, attempt.id)
+        if present is None or not is_fitting(answer, (await self._situation(tx, present, now)).step):
+            return claimed
+        return await _claim(tx, msgspec.structs.replace(present, persistent=attempt.persistent))
+
+    async def _resend(self, attempt: Attempt) -> Situation:
+        """Mail another code, unless it is too soon or too often."""
         now = self._clock.now()
 
-        async def body(tx: Transaction) -> Taken | TooMany:
-            known = await self._find_known_device(tx, attempt, visitor)
-            taken = await self._throttle.take_sign_in(
-                tx, now, identifier=attempt.identifier, network=visitor.network, known_device=known
-            )
-            if isinstance(taken, TooMany):
-                event = Event(kind=EventKind.SIGN_IN_THROTTLED, subject_id=attempt.account_id)
-                await self._audit.append(tx, now, event)
-            return taken
+        async def body(tx: Transaction) -> Situation:
+            if not await store.claim_answer(tx, attempt):
+                return await self._present(tx, attempt, now)
+            asked = msgspec.structs.replace(attempt, failure=await self._codes.request_again(tx, now, attempt))
+            await store.save_attempt(tx, asked)
+            return await self._situation(tx, _answered(asked), now)
+
+        situation = await self._database.transact(body)
+        self._wake()
+        return situation
+
+    async def _create_account(self, attempt: Attempt, answer: CreateAccountAnswer, visitor: Visitor) -> Situation:
+        """Check names and password, hash outside the transaction, create the account inside and decide again."""
+        failure = await self._account_creation.find_failure(self._database, attempt, answer)
+        if failure is not None:
+            return await self._fail(attempt, failure)
+        new = await self._account_creation.prepare(answer)
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> Situation:
+            if not await store.claim_answer(tx, attempt):
+                return await self._present(tx, attempt, now)
+            if not is_fitting(answer, (await self._situation(tx, attempt, now)).step):
+                return await self.conclude(tx, attempt, visitor, now)
+            created = await self._account_creation.apply(tx, now, attempt, answer, new)
+            return await self.conclude(tx, created, visitor, now)
+
+        try:
+            return await self._database.transact(body)
+        except Conflict:  # another sign-up for the same mailbox was faster
+            return await self._fail(attempt, TAKEN)
+
+    async def _fail(self, attempt: Attempt, failure: Failure) -> Situation:
+        """Keep why nothing came of an answer, where nothing was proven or guessed."""
+        now = self._clock.now()
+        failed = msgspec.structs.replace(attempt, failure=failure)
+
+        async def body(tx: Transaction) -> Situation:
+            if not await store.claim_answer(tx, attempt):
+                return await self._present(tx, attempt, now)
+            await store.save_attempt(tx, failed)
+            return await self._situation(tx, _answered(failed), now)
 
         return await self._database.transact(body)
-
-    async def _find_known_device(self, tx: Transaction, attempt: Attempt, visitor: Visitor) -> str | None:
-        """What tries are counted under on a device the account knows: the one the attempt was begun on.
-
-        Whoever is signed in stands on theirs. The count begins anew with each security epoch, so that a device that was
-        switched off by too many failures works again once its owner has proven something else.
-        """
-        signed_in = visitor.signed_in
-        if signed_in is not None and signed_in.account.id == attempt.account_id:
-            device_id: str | None = signed_in.session.device_id
-        else:
-            device_id = await self._sessions.find_known_device(tx, attempt.device_hash, attempt.account_id)
-        account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
-        return f"{account.id} {account.epoch} {device_id}" if account and device_id else None
 
     async def _record_failure(
         self, tx: Transaction, attempt: Attempt, judgement: Judgement, now: datetime
@@ -277,9 +338,9 @@ class SignIn:
         return await self._situation(tx, _answered(failed), now)
 
     async def _get_attempt(self, reader: Reader, attempt_id: str, visitor: Visitor) -> Attempt:
-        """The attempt, if it is this visitor's; another's is as good as none."""
+        """The attempt, if it is this visitor's, or was before it went on elsewhere; another's is as good as none."""
         attempt = await store.find_attempt(reader, attempt_id)
-        if attempt is None or attempt.holder_hash != visitor.holder_hash:
+        if attempt is None or visitor.holder_hash not in (attempt.holder_hash, attempt.former_holder_hash):
             raise NotFound("no such attempt")
         return attempt
 
@@ -300,6 +361,20 @@ def with_proof(attempt: Attempt, proof: Proof, judgement: Judgement) -> Attempt:
     if attempt.proofs:
         return proven
     return msgspec.structs.replace(proven, account_id=judgement.account_id, epoch=judgement.epoch)
+
+
+async def _claim(tx: Transaction, attempt: Attempt) -> Attempt | None:
+    """The attempt, if it is this answer's turn."""
+    return attempt if await store.claim_answer(tx, attempt) else None
+
+
+def _gone_elsewhere(attempt: Attempt) -> Situation:
+    """What the tab is told that a mailed link has left behind."""
+    return Situation(attempt=attempt, step=Refused(reason=RefusedReason.CONTINUED_ELSEWHERE))
+
+
+def _subject(attempt: Attempt) -> Subject:
+    return Subject(attempt.account_id, attempt.id)
 
 
 def _is_same_try(earlier: Attempt, attempt: Attempt) -> bool:

@@ -29,6 +29,7 @@ class RefusedReason(StrEnum):
     DISABLED = "disabled"
     CLOSED = "closed"
     NO_USABLE_FACTOR = "no_usable_factor"
+    CONTINUED_ELSEWHERE = "continued_elsewhere"
     INTERACTION_REQUIRED = "interaction_required"
 
 
@@ -53,6 +54,20 @@ class Prove(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="pr
     organization: str | None = None
 
 
+class VerifyEmail(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="verify_email"):
+    """Enter the code that was mailed to ``address``, or open the link beside it. Another is free at ``resend_at``."""
+
+    address: str
+    resend_at: datetime | None = None
+
+
+class CreateAccount(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="create_account"):
+    """Say one's name and choose a password; ``terms_url`` is what has to be accepted, if anything has."""
+
+    address: str
+    terms_url: str | None = None
+
+
 class ChangePassword(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="change_password"):
     """Choose a new password."""
 
@@ -73,4 +88,4 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="
     organization: str | None = None
 
 
-Step: TypeAlias = Identify | Prove | ChangePassword | Finished | Refused
+Step: TypeAlias = Identify | Prove | VerifyEmail | CreateAccount | ChangePassword | Finished | Refused

@@ -16,7 +16,7 @@ _FAILURE = msgspec.json.Decoder(Failure)
 
 _COLUMNS = (
     "id, purpose, client_kind, holder_hash, device_hash, identifier, account_id, epoch, proofs, marks, demands, "
-    "return_to, persistent, failure, session_id, state, version, language, created_at, expires_at"
+    "return_to, persistent, failure, session_id, state, version, language, created_at, expires_at, former_holder_hash"
 )
 
 
@@ -30,7 +30,7 @@ async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
     """Store a new attempt."""
     await tx.execute(
         f"INSERT INTO attempts ({_COLUMNS}) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
         attempt.id,
         attempt.purpose.value,
         attempt.client_kind.value,
@@ -51,6 +51,7 @@ async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
         attempt.language,
         to_micros(attempt.created_at),
         to_micros(attempt.expires_at),
+        attempt.former_holder_hash,
     )
 
 
@@ -74,6 +75,19 @@ async def save_attempt(tx: Transaction, attempt: Attempt) -> None:
         _json(attempt.failure) if attempt.failure else None,
         attempt.session_id,
         attempt.state.value,
+        attempt.id,
+    )
+
+
+async def move_attempt(tx: Transaction, attempt: Attempt) -> None:
+    """Hand an attempt to another browser, after :func:`claim_answer`."""
+    await tx.execute(
+        "UPDATE attempts SET client_kind = $1, holder_hash = $2, device_hash = $3, former_holder_hash = $4 "
+        "WHERE id = $5",
+        attempt.client_kind.value,
+        attempt.holder_hash,
+        attempt.device_hash,
+        attempt.former_holder_hash,
         attempt.id,
     )
 
@@ -138,4 +152,5 @@ def _attempt(row: Row) -> Attempt:
         language=row["language"],
         created_at=from_micros(row["created_at"]),
         expires_at=from_micros(row["expires_at"]),
+        former_holder_hash=None if row["former_holder_hash"] is None else bytes(row["former_holder_hash"]),
     )

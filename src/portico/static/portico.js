@@ -34,6 +34,7 @@ for (const menu of all("[data-menu]")) {
 
 // A form is sent once, however often one clicks; coming back by the back button it can be sent again.
 addEventListener("submit", ({ target: form, submitter }) => {
+  if ("download" in form.dataset) return; // one stays on the page
   form.addEventListener("submit", stop, { capture: true });
   submitter?.setAttribute("aria-busy", "true");
 });
@@ -45,8 +46,8 @@ function stop(event) {
   event.preventDefault();
 }
 
-// Instants in the reader's own time.
-for (const time of all("time[datetime]")) {
+// Instants in the reader's own time, unless they have told us theirs.
+for (const time of all("time[datetime]:not([data-zone])")) {
   const options = { dateStyle: "long", timeStyle: "short" };
   time.title = time.textContent;
   time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, options).format(new Date(time.dateTime));

@@ -72,7 +72,7 @@ class Throttle:
         for identifier in identifiers:
             await store.forgive(tx, self._key("identifier", throttle_form(identifier)))
 
-    async def take_reset_request(self, tx: Transaction, now: datetime, network: str) -> TooMany | None:
+    async def take_mail_request(self, tx: Transaction, now: datetime, network: str) -> TooMany | None:
         """Take one of the requests for mail that a network may make."""
         if self._limits.is_lifted:
             return None

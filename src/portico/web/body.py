@@ -13,11 +13,14 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from portico.kernel.errors import BadInput, TooLarge
+from portico.web.multipart import find_boundary, read_parts
 
 BODY_MAX = 64 * 1024
 FIELDS_MAX = 50
 FIELD_MAX = 4096
 """Characters of one field of a form; the longest of ours is a sealed value."""
+HEARD_OUT = 5
+"""Up to how many times what is allowed an upload is read to its end, though in vain."""
 _LENGTH = re.compile(r"[0-9]{1,18}")
 T = TypeVar("T")
 
@@ -64,6 +67,44 @@ async def read_json(request: Request, shape: Any) -> Any:
     return document
 
 
+def read_query(request: Request, shape: type[T]) -> T:
+    """The query of an address as ``shape``. Every page and call may name a ``language`` besides."""
+    values = _once([pair for pair in request.query_params.multi_items() if pair[0] != "language"])
+    return _convert(values, shape)
+
+
+async def read_upload(request: Request, name: str, size_max: int) -> tuple[dict[str, str], bytes]:
+    """A form with one file (``multipart/form-data``): its text fields by their names, and the file called ``name``."""
+    boundary = find_boundary(request.headers.get("content-type", ""))
+    body = await _read_body(request, size_max + BODY_MAX, HEARD_OUT * size_max)
+    fields: list[tuple[str, str]] = []
+    files: list[tuple[str, bytes]] = []
+    for part in read_parts(body, boundary):
+        if part.is_file:
+            files.append((part.name, part.content))
+            continue
+        if len(part.content) > FIELD_MAX:
+            raise TooLarge("a field is too long")
+        try:
+            fields.append((part.name, part.content.decode()))
+        except UnicodeDecodeError as error:
+            raise BadInput("a field is not UTF-8") from error
+    content = _once(files).pop(name, b"")
+    if set(dict(files)) - {name}:
+        raise BadInput("a file nobody asked for")
+    if len(content) > size_max:
+        raise TooLarge("the file is too large")
+    return _once(fields), content
+
+
+async def read_bytes(request: Request, size_max: int) -> bytes:
+    """A body as it is, of any bytes. No form can send these content types: other sites cannot send it unasked."""
+    kind = _content_type(request)
+    if kind != "application/octet-stream" and not kind.startswith("image/"):
+        raise BadInput("application/octet-stream or an image was expected")
+    return await _read_body(request, size_max)
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Fields by their names; raises BadInput where one was sent twice."""
     values = dict(pairs)
@@ -72,29 +113,40 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _convert(values: dict[str, str], shape: type[F]) -> F:
+def _convert(values: dict[str, str], shape: type[T]) -> T:
     try:
         return msgspec.convert(values, shape, strict=False)
     except msgspec.ValidationError as error:
-        raise BadInput(f"the form does not fit: {error}") from error
+        raise BadInput(f"what was sent does not fit: {error}") from error
 
 
 def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _read_body(request: Request) -> bytes:
-    """The whole body, given up on as soon as it is too long."""
-    if not _LENGTH.fullmatch(announced := request.headers.get("content-length", "0")) or int(announced) > BODY_MAX:
+async def _read_body(request: Request, size_max: int = BODY_MAX, heard_out: int = 0) -> bytes:
+    """The whole body, given up on as soon as it is too long.
+
+    One that is not longer than ``heard_out`` is read to its end before it is refused: a browser that is still sending
+    does not read the answer.
+    """
+    if not _LENGTH.fullmatch(announced := request.headers.get("content-length", "0")):
+        raise TooLarge("the body is too large")
+    if int(announced) > max(size_max, heard_out):
         raise TooLarge("the body is too large")
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > BODY_MAX:
+            if size > max(size_max, heard_out):
                 raise TooLarge("the body is too large")
-            parts.append(part)
+            if size <= size_max:
+                parts.append(part)
+            else:
+                parts.clear()
     except ClientDisconnect as error:
         raise BadInput("the sender went away") from error
+    if size > size_max:
+        raise TooLarge("the body is too large")
     return b"".join(parts)

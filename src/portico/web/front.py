@@ -180,4 +180,5 @@ def sign_in_path(request: Request) -> str:
     if request.method not in ("GET", "HEAD") or request.scope["path"] == "/":
         return "/signin"
     from_path: str = request.scope["path"]
-    return f"/signin?return_to={from_path}" if from_path.isascii() and " " not in from_path else "/signin"
+    is_plain = from_path.isascii() and from_path.isprintable() and " " not in from_path
+    return f"/signin?return_to={quote(from_path, safe='/')}" if is_plain else "/signin"

@@ -1,13 +1,27 @@
 """Which language a page is in: the person's explicit choice, else what the browser asks for, else English.
 
+A choice made in the browser comes before the one kept with an account, which comes before the browser's own.
+
 ``Accept-Language`` is read by RFC 9110 section 12.5.4 and matched by the Lookup scheme of RFC 4647 section 3.4: each
 range, best first, is shortened from its end until a language we have fits. The pseudo-language is offered only where
 the caller allows it (development). Whatever cannot be read is ignored; a header never makes a request fail.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from portico.kernel.messages import DEFAULT_LANGUAGE, PSEUDO
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How whoever is signed in wants to be shown pages: a language and a time zone, each empty if they named none."""
+
+    language: str = ""
+    time_zone: str = ""
+
+
+NO_PREFERENCES = Preferences()
 
 MAX_HEADER = 1000
 """Characters of the header that are read; no browser sends as many."""

@@ -16,7 +16,9 @@ from portico.web.routing import Access, Endpoint
 
 _REF = "#/components/schemas/{name}"
 _VARIABLE = re.compile(r"{(\w+)}")
-_TICKET = {"name": "Portico-Ticket", "in": "header", "required": True, "schema": {"type": "string"}}
+_BYTES: dict[str, Any] = {}
+"""Bytes as they are have no schema (OpenAPI Specification 3.1.0 section 4.8.14.1)."""
+_TICKET: dict[str, Any] = {"name": "Portico-Ticket", "in": "header", "required": True, "schema": {"type": "string"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def operation_rows(endpoints: Iterable[Endpoint]) -> tuple[OperationRow, ...]:
             summary=endpoint.summary,
             callers=endpoint.access.value.replace("_", " "),
             status=endpoint.status,
-            request=_fields(endpoint.body),
+            request=(*_fields(endpoint.query), *_fields(endpoint.body)),
             response=_fields(endpoint.output),
             errors=tuple(_error_row(error) for error in endpoint.errors),
         )
@@ -97,10 +99,13 @@ def _public(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
 
 
 def _schemas(endpoints: list[Endpoint]) -> tuple[dict[Any, Any], dict[str, Any]]:
-    types = [shape for endpoint in endpoints for shape in (endpoint.body, endpoint.output) if shape is not None]
+    types = [shape for each in endpoints for shape in (each.query, each.body, each.output) if shape is not None]
     unique = [*dict.fromkeys([*types, Problem])]
-    schemas, components = msgspec.json.schema_components(unique, ref_template=_REF)
-    return dict(zip(unique, schemas, strict=True)), components
+    references, components = msgspec.json.schema_components(unique, ref_template=_REF)
+    schemas: dict[Any, Any] = dict(zip(unique, references, strict=True))
+    for query in {endpoint.query for endpoint in endpoints if endpoint.query is not None}:
+        schemas[query] = components.pop(query.__name__)  # its fields become parameters, and it none of the documents
+    return schemas, components
 
 
 def _operation(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
@@ -109,10 +114,12 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
         "summary": endpoint.summary,
         "responses": _responses(endpoint, schemas),
     }
-    parameters = [
+    parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _VARIABLE.findall(endpoint.path)
     ]
+    if endpoint.query is not None:
+        parameters += _query_parameters(schemas[endpoint.query])
     if endpoint.access is Access.ATTEMPT_HOLDER:
         parameters.append(_TICKET)
     if parameters:
@@ -122,15 +129,33 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": schemas[endpoint.body]}},
         }
-    if endpoint.access is Access.SIGNED_IN:
+    if endpoint.takes:
+        operation["requestBody"] = {"required": True, "content": {endpoint.takes: {"schema": _BYTES}}}
+    if endpoint.access in {Access.SIGNED_IN, Access.OPERATOR}:
         operation["security"] = [{"access_token": []}]
     return operation
+
+
+def _query_parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of a query's struct as parameters. None means left out: an address cannot say null."""
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": _without_null(shape)}
+        for name, shape in schema["properties"].items()
+    ]
+
+
+def _without_null(shape: dict[str, Any]) -> dict[str, Any]:
+    others = [each for each in shape.get("anyOf", []) if each != {"type": "null"}]
+    return others[0] if len(others) == 1 else {name: value for name, value in shape.items() if name != "default"}
 
 
 def _responses(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if endpoint.output is not None:
         success["content"] = {"application/json": {"schema": schemas[endpoint.output]}}
+    if endpoint.gives:
+        success["content"] = {endpoint.gives: {"schema": _BYTES}}
     responses: dict[str, Any] = {str(endpoint.status): success}
     for error in endpoint.errors:
         status = str(_status(error))

@@ -15,10 +15,10 @@ from portico.kernel.sealing import SealingKeys
 from portico.kernel.tokens import is_token, new_token, token_hash
 from portico.web import cookies
 from portico.web.base_url import BaseUrl
-from portico.web.body import F, read_form
+from portico.web.body import F, read_form, read_upload
 from portico.web.cookies import Cookies
 from portico.web.csrf import Csrf
-from portico.web.language import find_language, negotiate_language, offered_languages
+from portico.web.language import NO_PREFERENCES, Preferences, find_language, negotiate_language, offered_languages
 from portico.web.templates import Failure, Frame, ShownPerson, Templates
 
 _NOTICE = "notice"
@@ -105,8 +105,14 @@ class Pages:
         return known
 
     def language(self, request: Request) -> str:
-        """The language for a request: the one just picked, the one picked before, else what the browser asks for."""
+        """The language for a request.
+
+        The one just picked, the one picked before in this browser, the one the person prefers, else what the browser
+        asks for.
+        """
         picked = request.query_params.get("language") or self.cookies.find(request, cookies.LANGUAGE) or ""
+        if not find_language(offered_languages(self._languages, allows_pseudo=self._is_development), picked):
+            picked = preferences_of(request).language
         return negotiate_language(
             self._languages,
             chosen=picked,
@@ -134,6 +140,7 @@ class Pages:
             csrf=self._csrf.token(self._binding(request, bound_to)),
             person=person,
             development=self._is_development,
+            time_zone=preferences_of(request).time_zone,
         )
         response = Response(
             self._templates.render(template, frame, status=status, **values),
@@ -156,6 +163,16 @@ class Pages:
         form = await read_form(request, shape)
         self._csrf.check_token(form.csrf, self._binding(request, bound_to))
         return form
+
+    async def read_upload(self, request: Request, name: str, size_max: int, *, bound_to: str = "") -> bytes:
+        """The file in a form of ours, checked like any other form; empty if none was chosen."""
+        fields, content = await read_upload(request, name, size_max)
+        self._csrf.check_token(fields.get("csrf", ""), self._binding(request, bound_to))
+        return content
+
+    def forget_picked_language(self, response: Response) -> None:
+        """Let what was picked in this browser give way to what the person prefers from now on."""
+        self.cookies.clear(response, cookies.LANGUAGE)
 
     def leave_notice(
         self,
@@ -223,6 +240,12 @@ class Pages:
         offered = offered_languages(self._languages, allows_pseudo=self._is_development)
         if picked and find_language(offered, picked):
             self.cookies.set(response, cookies.LANGUAGE, self.language(request), cookies.LANGUAGE_LIFETIME)
+
+
+def preferences_of(request: Request) -> Preferences:
+    """What the person at this request prefers, as the gate has found it out."""
+    found: Preferences = getattr(request.state, "preferences", NO_PREFERENCES)
+    return found
 
 
 def _path_without_language(request: Request) -> str:

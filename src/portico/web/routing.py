@@ -26,23 +26,31 @@ class Access(StrEnum):
     ATTEMPT_HOLDER = "attempt_holder"
     """Whoever holds the attempt's secret; the service checks it against the attempt itself."""
     SIGNED_IN = "signed_in"
+    OPERATOR = "operator"
+    """Whoever is signed in to an operator's account."""
     DEVELOPMENT = "development"
     """Exists in development mode only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One row. ``body`` and ``output`` are the structs of the JSON API; ``status`` is that of success."""
+    """One row. ``query``, ``body`` and ``output`` are structs of the JSON API; ``status`` is that of success.
+
+    ``takes`` and ``gives`` are the content types of what is no JSON.
+    """
 
     method: str
     path: str
     handler: Handler
     access: Access
     summary: str = ""
+    query: Any = None
     body: Any = None
     output: Any = None
     status: int = 200
     errors: tuple[type[PorticoError], ...] = ()
+    takes: str = ""
+    gives: str = ""
 
     @property
     def is_api(self) -> bool:

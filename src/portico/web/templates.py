@@ -15,23 +15,27 @@ In templates::
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from portico.kernel.brand import Brand
 from portico.kernel.messages import PSEUDO, Catalogues, Message
+from portico.kernel.zones import zone_of
 from portico.web.assets import Assets
 
 TWELVE_HOURS = frozenset({"en", PSEUDO})
 """Languages whose clocks say am and pm."""
 
 BUILT_IN_HELP = "/help"
+PICTURES = "/account/picture"
+"""Below it lies the picture of whoever is signed in, under its digest."""
 
 SLOTTED: Mapping[str, frozenset[str]] = {
     "signin/identify.html": frozenset({"form", "identifier"}),
@@ -54,13 +58,16 @@ class ShownPerson:
     name: str
     handle: str
     initials: str
+    picture: str = ""
+    """The address of the profile picture, which then stands in the place of the initials."""
 
     @classmethod
-    def named(cls, name: str, handle: str) -> "ShownPerson":
+    def named(cls, name: str, handle: str, picture: str = "") -> "ShownPerson":
         """A person whose initials are made from the name, or from the handle where there is none."""
         words = name.split() or [handle]
         ends = words[:1] if len(words) == 1 else [words[0], words[-1]]
-        return cls(name, handle, "".join(word[0] for word in ends if word).upper())
+        initials = "".join(word[0] for word in ends if word).upper()
+        return cls(name, handle, initials, f"{PICTURES}/{picture}" if picture else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ class Frame:
     """What every page needs.
 
     ``path`` is this page's address below the base URL, with its query but without ``language``; ``csrf`` is the
-    token for its forms, empty on pages that have none.
+    token for its forms, empty on pages that have none; ``time_zone`` is the reader's, empty if they named none.
     """
 
     language: str
@@ -77,6 +84,7 @@ class Frame:
     csrf: str = ""
     person: ShownPerson | None = None
     development: bool = False
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,7 @@ class Templates:
         assets: Assets,
         version: str,
         *,
+        offers_sign_up: bool = True,
         allows_pseudo: bool = False,
         reloads: bool = False,
     ) -> None:
@@ -108,7 +117,7 @@ class Templates:
             tag: _environment(directory, Words(catalogues, tag, brand), brand, assets, reloads=reloads) for tag in tags
         }
         for environment in self._environments.values():
-            environment.globals.update(release=version, language_names=names)
+            environment.globals.update(release=version, language_names=names, offers_sign_up=offers_sign_up)
         self._pieces = lru_cache(0 if reloads else _KEPT_PAGES)(self._render_pieces)
 
     def render(self, name: str, frame: Frame, /, **values: object) -> bytes:
@@ -147,22 +156,30 @@ class Words:
         pattern = self._catalogues.pattern(code, self._language, count if isinstance(count, int) else None)
         return escape(pattern).format(**values)
 
-    def when(self, instant: datetime) -> Markup:
-        """An instant as people read it, in UTC, with the machine's form in ``datetime``."""
-        at = instant.astimezone(UTC)
+    def when(self, instant: datetime, time_zone: str = "") -> Markup:
+        """An instant as people read it, with the machine's form in ``datetime``.
+
+        In the reader's time zone; where they named none it is UTC and says so, and the script may know better.
+        """
+        at = instant.astimezone(zone_of(time_zone))
         shown = self.translate(
-            "date.instant",
+            "date.local" if time_zone else "date.instant",
             day=str(at.day),
             month=self.translate(f"date.month.{at.month}"),
             year=str(at.year),
             time=self._time_of_day(at),
         )
-        return Markup('<time datetime="{}">{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), shown)
+        zone = Markup(' data-zone="{}"').format(time_zone) if time_zone else ""
+        return Markup('<time datetime="{}"{}>{}</time>').format(_machine_form(instant), zone, shown)
 
     def _time_of_day(self, at: datetime) -> str:
         if self._language in TWELVE_HOURS:
             return f"{at.hour % 12 or 12}:{at.minute:02} {'am' if at.hour < 12 else 'pm'}"
         return f"{at.hour}:{at.minute:02}"
+
+
+def _machine_form(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def link(address: str, text: str) -> Markup:
@@ -195,6 +212,17 @@ def with_links(text: str) -> Markup:
     return shown + escape(text[end:])
 
 
+def _when(words: Words) -> Callable[[Context, datetime], Markup]:
+    """The filter ``when``: it knows the reader's time zone from the page's frame."""
+
+    @pass_context
+    def when(context: Context, instant: datetime) -> Markup:
+        frame = context.get("frame")
+        return words.when(instant, frame.time_zone if frame is not None else "")
+
+    return when
+
+
 def _environment(directory: Path, words: Words, brand: Brand, assets: Assets, *, reloads: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader([directory / "pages", directory]),
@@ -205,7 +233,7 @@ def _environment(directory: Path, words: Words, brand: Brand, assets: Assets, *,
         auto_reload=reloads,
     )
     environment.filters.update(
-        t=words.translate, when=words.when, asset=assets.address, in_language=in_language, with_links=with_links
+        t=words.translate, when=_when(words), asset=assets.address, in_language=in_language, with_links=with_links
     )
     support = link(f"mailto:{brand.support_address}", brand.support_address)
     environment.globals.update(link=link, bold=bold, code=code, brand=brand, support=support)

@@ -1,0 +1,10 @@
+"""The ways in which an account can prove itself, as its owner sees them: one for each of its credentials."""
+
+from portico.database.engine import Reader
+from portico.factors import store
+from portico.factors.model import SignInMethod
+
+
+async def list_methods(reader: Reader, account_id: str) -> list[SignInMethod]:
+    """An account's sign-in methods, oldest first, without anything secret."""
+    return await store.list_methods(reader, account_id)

@@ -1,0 +1,162 @@
+"""Wiring of the lower services: mail, accounts, factors, sessions, security.
+
+Those of the :class:`~portico.house.House` stand on them. Each is built once, when it is first needed.
+"""
+
+from functools import cached_property
+
+from portico.accounts.protection import Protection
+from portico.accounts.service import Accounts
+from portico.audit.service import Audit
+from portico.factors.email_code import EmailCodeFactor
+from portico.factors.hashing import Argon2Parameters, Hasher
+from portico.factors.mailed_link import MailedLinkFactor
+from portico.factors.password import PasswordFactor
+from portico.factors.password_rules import PasswordPolicy
+from portico.ground import Ground
+from portico.mail.maildir import MaildirTransport
+from portico.mail.sender import Sender
+from portico.mail.service import Mail
+from portico.mail.smtp import SmtpSettings, SmtpTransport
+from portico.mail.stationery import Stationery
+from portico.mail.transports import Transport
+from portico.security.notices import SecurityNotices
+from portico.security.service import SecurityLinks
+from portico.sessions.model import SessionLengths
+from portico.sessions.service import Sessions
+from portico.throttle.service import Throttle
+
+
+class Foundations:
+    """The services that every way in needs."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.settings = ground.settings
+        self.database = ground.database
+        self.clock = ground.clock
+        self.chance = ground.chance
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit trail."""
+        return Audit(self.chance)
+
+    @cached_property
+    def throttle(self) -> Throttle:
+        """The counters of tries."""
+        return Throttle(self.ground.keys, self.ground.limits)
+
+    @cached_property
+    def mail(self) -> Mail:
+        """The outbox."""
+        return Mail(self.ground.keys, self.chance)
+
+    @cached_property
+    def stationery(self) -> Stationery:
+        """How letters look; raises Misconfigured for a sender's address that is none."""
+        return Stationery(
+            brand=self.ground.brand,
+            base_url=self.settings.base_url.origin,
+            from_address=self.settings.mail_from,
+            catalogues=self.ground.catalogues,
+        )
+
+    @cached_property
+    def mailbox(self) -> MaildirTransport:
+        """The development mailbox."""
+        return MaildirTransport(self.settings.data / "mailbox")
+
+    @cached_property
+    def transport(self) -> Transport:
+        """How mails leave; raises Misconfigured for a way that is not safe."""
+        settings = self.settings
+        if settings.mail_transport == "maildir":
+            return self.mailbox
+        smtp = SmtpSettings(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            security=settings.smtp_security,
+            username=settings.smtp_username,
+            password=settings.smtp_password,
+            client_name=settings.base_url.hostname,
+        )
+        return SmtpTransport(smtp, from_address=self.stationery.from_address)
+
+    @cached_property
+    def sender(self) -> Sender:
+        """Who empties the outbox."""
+        return Sender(
+            database=self.database,
+            mail=self.mail,
+            stationery=self.stationery,
+            transport=self.transport,
+            clock=self.clock,
+            chance=self.chance,
+        )
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """The accounts."""
+        return Accounts(self.chance, self.audit, self.mail)
+
+    @cached_property
+    def protection(self) -> Protection:
+        """What protects accounts from those who got into them."""
+        return Protection(self.audit)
+
+    @cached_property
+    def notices(self) -> SecurityNotices:
+        """The security mails."""
+        return SecurityNotices(self.chance, self.mail)
+
+    @cached_property
+    def security(self) -> SecurityLinks:
+        """What "This was not me" does."""
+        return SecurityLinks(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            accounts=self.accounts,
+            protection=self.protection,
+            mail=self.mail,
+            links=self.links,
+            reset_lifetime=self.settings.reset_link_lifetime,
+        )
+
+    @cached_property
+    def hasher(self) -> Hasher:
+        """The pool that hashes passwords."""
+        settings = self.settings
+        parameters = Argon2Parameters(memory_kib=settings.argon2_memory_kib, passes=settings.argon2_passes)
+        return Hasher(parameters, threads=settings.hash_threads or None, queue=settings.hash_queue)
+
+    @cached_property
+    def password(self) -> PasswordFactor:
+        """The password factor."""
+        settings = self.settings
+        policy = PasswordPolicy(min_length=settings.password_min_length, composition=settings.password_composition)
+        return PasswordFactor(self.hasher, policy, self.chance)
+
+    @cached_property
+    def links(self) -> MailedLinkFactor:
+        """The mailed-link factor."""
+        return MailedLinkFactor(self.chance)
+
+    @cached_property
+    def email_code(self) -> EmailCodeFactor:
+        """The e-mail code factor."""
+        return EmailCodeFactor(self.ground.keys, self.chance)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The sessions."""
+        settings = self.settings
+        lengths = SessionLengths(
+            persistent=settings.session_lifetime,
+            persistent_idle=settings.session_idle,
+            brief=settings.brief_session_lifetime,
+            brief_idle=settings.brief_session_idle,
+            access_token=settings.access_token_lifetime,
+        )
+        return Sessions(self.chance, self.audit, lengths)

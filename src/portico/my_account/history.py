@@ -1,0 +1,109 @@
+"""The security history: which events people see of their own account, in which words.
+
+Every kind of event is either worded or internal; a test holds to that. To add one: its line in :data:`WORDED` with
+the code of its sentence, or its name in :data:`INTERNAL`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from portico.audit.model import EventKind, RecordedEvent
+from portico.audit.service import Audit
+from portico.database.engine import Database
+from portico.sessions.model import SignedIn
+from portico.sessions.service import Sessions
+
+PAGE = 25
+
+WORDED: Mapping[EventKind, str] = {
+    EventKind.ACCOUNT_CREATED: "history.account_created",
+    EventKind.ACCOUNT_DISABLED: "history.account_disabled",
+    EventKind.ACCOUNT_ENABLED: "history.account_enabled",
+    EventKind.PROFILE_CHANGED: "history.profile_changed",
+    EventKind.HANDLE_CHANGED: "history.handle_changed",
+    EventKind.PICTURE_CHANGED: "history.picture_changed",
+    EventKind.PICTURE_REMOVED: "history.picture_removed",
+    EventKind.DATA_EXPORTED: "history.data_exported",
+    EventKind.NOT_ME_SAID: "history.not_me_said",
+    EventKind.ACCOUNT_FROZEN: "history.frozen",
+    EventKind.FREEZE_LIFTED: "history.freeze_lifted",
+    EventKind.ADDRESS_CHANGE_ASKED: "history.address_change_asked",
+    EventKind.ADDRESS_CHANGE_WAITING: "history.address_change_waiting",
+    EventKind.ADDRESS_CHANGE_CANCELLED: "history.address_change_cancelled",
+    EventKind.ADDRESS_CHANGE_FAILED: "history.address_change_failed",
+    EventKind.ADDRESS_CHANGED: "history.address_changed",
+    EventKind.ADDRESS_RESTORED: "history.address_restored",
+    EventKind.DELETION_ASKED: "history.deletion_asked",
+    EventKind.DELETION_TAKEN_BACK: "history.deletion_taken_back",
+    EventKind.SIGN_IN_SUCCEEDED: "history.signed_in",
+    EventKind.SIGN_IN_FAILED: "history.sign_in_failed",
+    EventKind.SIGN_IN_THROTTLED: "history.sign_in_throttled",
+    EventKind.SIGN_IN_REFUSED: "history.sign_in_refused",
+    EventKind.STEP_UP_SUCCEEDED: "history.stepped_up",
+    EventKind.PASSWORD_CHANGED: "history.password_changed",
+    EventKind.PASSWORD_RESET: "history.password_reset",
+    EventKind.RESET_REQUESTED: "history.reset_requested",
+    EventKind.RESET_LINK_REFUSED: "history.reset_link_refused",
+    EventKind.SESSION_ENDED: "history.session_ended",
+    EventKind.SESSIONS_ENDED: "history.sessions_ended",
+    EventKind.REFRESH_TOKEN_REUSED: "history.token_reused",
+    EventKind.DEVICE_FORGOTTEN: "history.device_forgotten",
+}
+"""The sentence for each kind of event that says something to the person it concerns."""
+
+INTERNAL = frozenset({EventKind.PASSWORD_REHASHED, EventKind.ACCOUNT_ERASED})
+"""Kinds that change nothing for anybody, or that nobody is left to read."""
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened: ``code`` is its sentence; the device's name where it is known."""
+
+    id: str
+    at: datetime
+    kind: EventKind
+    code: str
+    is_own: bool
+    """Whether it was done by the person, signed in."""
+    device_name: str | None = None
+
+
+class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of what happened, newest first; ``next_before`` asks for what lies before it."""
+
+    entries: list[HistoryEntry]
+    next_before: str | None = None
+
+
+class OwnHistory:
+    """What happened to one's own account."""
+
+    def __init__(self, *, database: Database, audit: Audit, sessions: Sessions) -> None:
+        self._database = database
+        self._audit = audit
+        self._sessions = sessions
+
+    async def list_page(self, signed_in: SignedIn, before: str = "", limit: int = PAGE) -> HistoryPage:
+        """One page, from the newest on or from before an entry."""
+        account_id = signed_in.account.id
+        found = await self._audit.list_history(self._database, account_id, WORDED, before_id=before, limit=limit + 1)
+        shown = found[:limit]
+        sessions = {recorded.event.session_id for recorded in shown if recorded.event.session_id}
+        names = await self._sessions.list_device_names(self._database, account_id, sorted(sessions))
+        return HistoryPage(
+            entries=[_entry(recorded, names) for recorded in shown],
+            next_before=shown[-1].id if len(found) > limit else None,
+        )
+
+
+def _entry(recorded: RecordedEvent, names: Mapping[str, str]) -> HistoryEntry:
+    event = recorded.event
+    return HistoryEntry(
+        id=recorded.id,
+        at=recorded.at,
+        kind=event.kind,
+        code=WORDED[event.kind],
+        is_own=event.actor_id is not None and event.actor_id == event.subject_id,
+        device_name=names.get(event.session_id or ""),
+    )

@@ -1,0 +1,1 @@
+"""What operators can see and do through the API."""

@@ -1,0 +1,1 @@
+"""Importing people from elsewhere, with the password hashes they have there."""

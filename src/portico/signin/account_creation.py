@@ -1,0 +1,76 @@
+"""Creating the account a sign-up has led to: names, password and terms, once the mailbox is confirmed.
+
+Checked and hashed outside the transaction, stored inside. Until then there is no account row and no password anywhere.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from portico.accounts.service import Accounts, clean_names
+from portico.database.engine import Reader, Transaction
+from portico.factors.model import PasswordProperties
+from portico.factors.password import NewPassword, PasswordFactor
+from portico.factors.proof import Failure
+from portico.kernel.errors import BadInput
+from portico.kernel.normalise import address_key
+from portico.kernel.zones import is_zone
+from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
+from portico.signin.attempt import Attempt, Mark
+from portico.signin.facts import Terms
+from portico.signin.new_password import PasswordChange
+
+TAKEN = Failure(code="signup.address_taken")
+
+
+class AccountCreation:
+    """The one way in which people make accounts for themselves."""
+
+    def __init__(
+        self, *, accounts: Accounts, password: PasswordFactor, password_change: PasswordChange, terms: Terms | None
+    ) -> None:
+        self._accounts = accounts
+        self._password = password
+        self._password_change = password_change
+        self._terms = terms
+
+    async def find_failure(self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer) -> Failure | None:
+        """Why an account cannot be made of an answer; None if it can."""
+        if await self._accounts.find_by_key(reader, address_key(attempt.identifier) or "") is not None:
+            return TAKEN
+        try:
+            clean_names(answer.first_name, answer.last_name)
+        except BadInput as error:
+            return Failure(code=f"my_account.name.{error.params['reason']}", field=str(error.params["field"]))
+        chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
+        failure = await self._password_change.find_failure(reader, None, chosen)
+        if failure is not None:
+            return failure
+        if self._terms is not None and not answer.accepts_terms:
+            return Failure(code="signup.terms_missing", field="accepts_terms")
+        return None
+
+    async def prepare(self, answer: CreateAccountAnswer) -> NewPassword:
+        """Hash the password of an answer for which :meth:`find_failure` found nothing."""
+        return await self._password.prepare(answer.new_password)
+
+    async def apply(
+        self, tx: Transaction, now: datetime, attempt: Attempt, answer: CreateAccountAnswer, new: NewPassword
+    ) -> Attempt:
+        """Create the account; the attempt goes on as its owner's. Raises Conflict if the address is taken by now."""
+        account = await self._accounts.add_account(
+            tx,
+            now,
+            address=attempt.identifier,
+            first_name=answer.first_name,
+            last_name=answer.last_name,
+            language=attempt.language,
+            time_zone=answer.time_zone if is_zone(answer.time_zone) else "",
+            terms=self._terms.version if self._terms else "",
+        )
+        await self._password.set_password(tx, now, account.id, new, PasswordProperties())
+        proof = await self._password.prove_chosen(tx, account.id, now)
+        created = msgspec.structs.replace(
+            attempt, account_id=account.id, epoch=account.epoch, persistent=answer.stay_signed_in
+        )
+        return created.with_proof(proof).with_mark(Mark.ACCOUNT_CREATED)

@@ -1,0 +1,84 @@
+"""Codes that are mailed within an attempt: asked for here, made and queued by a job (D6, D18).
+
+Asking writes the same rows whether the address belongs to anybody or not. The job looks that up: a free address is sent
+a code and a link, a taken one a mail that says so, and its code is made all the same and thrown away, so that guessing
+meets the same answers.
+"""
+
+from datetime import datetime
+
+from portico.accounts.service import Accounts
+from portico.database.engine import Transaction
+from portico.factors.email_code import CODE_LIFETIME, EmailCodeFactor
+from portico.factors.proof import Failure
+from portico.kernel.normalise import address_key
+from portico.mail.model import AccountExists, MailRequest, SignUpCode
+from portico.mail.service import Mail
+from portico.signin import store
+from portico.signin.attempt import Attempt, AttemptState
+from portico.throttle.service import Throttle
+
+SIGN_UP = "sign_up"
+
+
+class Codes:
+    """Everything between asking for a code and its mail."""
+
+    def __init__(self, *, accounts: Accounts, mail: Mail, throttle: Throttle, email_code: EmailCodeFactor) -> None:
+        self._accounts = accounts
+        self._mail = mail
+        self._throttle = throttle
+        self._email_code = email_code
+
+    async def request(self, tx: Transaction, now: datetime, attempt: Attempt) -> None:
+        """Ask for the first code of an attempt."""
+        await self._throttle.take_code_request(tx, now, attempt.id)
+        await self._email_code.expect(tx, now, attempt.id)
+        await self._add_request(tx, now, attempt)
+
+    async def request_again(self, tx: Transaction, now: datetime, attempt: Attempt) -> Failure | None:
+        """Ask for another code; why there is none now, or None."""
+        refused = await self._throttle.take_code_request(tx, now, attempt.id)
+        if refused is not None:
+            minutes = -(-int((refused.until - now).total_seconds()) // 60)
+            return Failure(code="email_code.resend_later", params={"count": minutes})
+        if not await self._email_code.expect_again(tx, now, attempt.id):
+            return Failure(code="email_code.resend_too_soon")
+        await self._add_request(tx, now, attempt)
+        return None
+
+    async def queue_mail(self, tx: Transaction, request: MailRequest, now: datetime) -> None:
+        """Make the code of a sign-up and queue its mail, or the mail that tells the owner of a taken address."""
+        attempt = await store.find_attempt(tx, request.subject_id or "")
+        if attempt is None or attempt.state is not AttemptState.OPEN or now >= attempt.expires_at:
+            return
+        if not await self._throttle.take_code_mail(tx, now, request.identifier_key):
+            return
+        issued = await self._email_code.issue(tx, now, attempt.id)
+        if issued is None:
+            return
+        account = await self._accounts.find_by_key(tx, request.identifier_key)
+        if account is not None:
+            message: AccountExists | SignUpCode = AccountExists(handle=account.handle)
+            recipient, language = account.address, account.language or request.language
+        else:
+            message = SignUpCode(
+                code=issued.code,
+                link_token=issued.link_token,
+                code_minutes=int(CODE_LIFETIME.total_seconds()) // 60,
+                expires_at=issued.link_expires_at,
+            )
+            recipient, language = attempt.identifier, request.language
+        await self._mail.add_mail(
+            tx, now, message, recipient=recipient, language=language, account_id=account.id if account else None
+        )
+
+    async def _add_request(self, tx: Transaction, now: datetime, attempt: Attempt) -> None:
+        await self._mail.add_request(
+            tx,
+            now,
+            SIGN_UP,
+            identifier_key=address_key(attempt.identifier) or "",
+            language=attempt.language,
+            subject_id=attempt.id,
+        )

@@ -1,0 +1,88 @@
+"""Tries: claimed before an answer is judged, and given back when it was good (architecture rule 2, D20).
+
+A password's tries are counted by the throttle, under what was typed, the known device and the network; a mailed code
+has its own few. Each claim is committed on its own, whatever becomes of the answer.
+"""
+
+from datetime import datetime
+
+from portico.accounts.service import Accounts
+from portico.audit.model import Event, EventKind
+from portico.audit.service import Audit
+from portico.database.engine import Database, Transaction
+from portico.factors.contract import EmailCodeAnswer, PasswordAnswer
+from portico.factors.email_code import EmailCodeFactor
+from portico.factors.proof import Failure
+from portico.kernel.clock import Clock
+from portico.kernel.tokens import NOBODY
+from portico.sessions.service import Sessions
+from portico.signin.attempt import Attempt
+from portico.signin.situation import Visitor
+from portico.throttle.rates import Taken, TooMany
+from portico.throttle.service import Throttle
+
+
+class Tries:
+    """Knows which counters an answer draws on."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        accounts: Accounts,
+        audit: Audit,
+        sessions: Sessions,
+        throttle: Throttle,
+        email_code: EmailCodeFactor,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._accounts = accounts
+        self._audit = audit
+        self._sessions = sessions
+        self._throttle = throttle
+        self._email_code = email_code
+
+    async def take(
+        self, attempt: Attempt, answer: PasswordAnswer | EmailCodeAnswer, visitor: Visitor
+    ) -> Taken | TooMany | Failure:
+        """Claim a try for an answer; when there will be one, or why there is none."""
+        now = self._clock.now()
+        if isinstance(answer, EmailCodeAnswer):
+            failure = await self._database.transact(lambda tx: self._email_code.take_try(tx, now, attempt.id))
+            return failure or Taken()
+        return await self._database.transact(lambda tx: self._take_for_password(tx, now, attempt, visitor))
+
+    async def untake(self, tx: Transaction, taken: Taken) -> None:
+        """Nothing was judged: it is as if nothing had been taken."""
+        await self._throttle.untake(tx, taken)
+
+    async def give_back(self, tx: Transaction, now: datetime, taken: Taken) -> None:
+        """The answer was good: what it took counts no more."""
+        await self._throttle.give_back(tx, now, taken)
+
+    async def _take_for_password(
+        self, tx: Transaction, now: datetime, attempt: Attempt, visitor: Visitor
+    ) -> Taken | TooMany:
+        known = await self._find_known_device(tx, attempt, visitor)
+        taken = await self._throttle.take_sign_in(
+            tx, now, identifier=attempt.identifier, network=visitor.network, known_device=known
+        )
+        if isinstance(taken, TooMany):
+            await self._audit.append(tx, now, Event(kind=EventKind.SIGN_IN_THROTTLED, subject_id=attempt.account_id))
+        return taken
+
+    async def _find_known_device(self, tx: Transaction, attempt: Attempt, visitor: Visitor) -> str | None:
+        """What tries are counted under on a device the account knows: the one the attempt was begun on.
+
+        Whoever is signed in stands on theirs. The count begins anew with each security epoch, so that a device that was
+        switched off by too many failures works again once its owner has proven something else.
+        """
+        signed_in = visitor.signed_in
+        if signed_in is not None and signed_in.account.id == attempt.account_id:
+            device_id: str | None = signed_in.session.device_id
+        else:
+            device_id = await self._sessions.find_known_device(tx, attempt.device_hash, attempt.account_id)
+        account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
+        return f"{account.id} {account.epoch} {device_id}" if account and device_id else None
