@@ -15,7 +15,11 @@ from portico.house import House
 from portico.jobs.pages import Health
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import PorticoError
+from portico.my_account.address.api import AddressApi
+from portico.my_account.address.pages import AddressPages
 from portico.my_account.api import MyAccountApi
+from portico.my_account.deletion.api import DeletionApi
+from portico.my_account.deletion.pages import DeletionPages
 from portico.my_account.door import Room
 from portico.my_account.history_api import HistoryApi
 from portico.my_account.history_pages import HistoryPages
@@ -23,6 +27,8 @@ from portico.my_account.pages import MyAccountPages
 from portico.my_account.profile_api import ProfileApi
 from portico.my_account.profile_pages import ProfilePages
 from portico.operators.api import OperatorApi
+from portico.security.api import SecurityApi
+from portico.security.pages import SecurityPages
 from portico.sessions.door import SessionGate
 from portico.signin.api import SignInApi
 from portico.signin.door import Visitors
@@ -111,6 +117,7 @@ class Doors:
             *self._reset_help(),
             *self._operators(),
             *self._my_account(),
+            *self._safety(),
             *self._about(),
         ]
         rows += Health(self._house.database, self._house.clock).endpoints()
@@ -224,6 +231,37 @@ class Doors:
             catalogues=catalogues,
         )
         return (*pages.endpoints(), *history_pages.endpoints(), *api.endpoints(), *history_api.endpoints())
+
+    def _safety(self) -> tuple[Endpoint, ...]:
+        """Security links, changes of address, deletion."""
+        house, catalogues = self._house, self._ground.catalogues
+        doors = (
+            SecurityPages(pages=self.pages, security=house.security),
+            SecurityApi(pages=self.pages, security=house.security),
+            AddressPages(
+                pages=self.pages,
+                gate=self.gate,
+                visitors=self.visitors,
+                changes=house.address_changes,
+                clock=house.clock,
+            ),
+            AddressApi(
+                pages=self.pages,
+                gate=self.gate,
+                visitors=self.visitors,
+                changes=house.address_changes,
+                catalogues=catalogues,
+            ),
+            DeletionPages(pages=self.pages, gate=self.gate, visitors=self.visitors, deletions=house.deletions),
+            DeletionApi(
+                pages=self.pages,
+                gate=self.gate,
+                visitors=self.visitors,
+                deletions=house.deletions,
+                catalogues=catalogues,
+            ),
+        )
+        return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _about(self) -> tuple[Endpoint, ...]:
         ground = self._ground

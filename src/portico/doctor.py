@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from portico.basement import open_breach_service
 from portico.database.engine import open_database
 from portico.database.schema import check_schema
 from portico.factors.breach_filter import BreachFilter
 from portico.factors.hashing import IMPLEMENTATION, Argon2Parameters, Hasher
 from portico.factors.screening import sha1_of
+from portico.foundations import open_breach_service
 from portico.house import House, open_house
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import Misconfigured, PorticoError

@@ -8,15 +8,18 @@ from functools import cached_property
 
 from portico.accounts.pictures import Pictures
 from portico.accounts.profile import Profiles
-from portico.basement import Basement
 from portico.development.people import DemoPeople
+from portico.factors.erasure import erase_credentials
 from portico.factors.proof import ProofKind
+from portico.foundations import Foundations
 from portico.ground import open_ground
 from portico.jobs.runner import Runner
 from portico.jobs.tasks import QUEUE_MAILS, Tasks
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
 from portico.mail.requests import MailRequests
+from portico.my_account.address.service import ADDRESS_CHANGE, AddressChanges
+from portico.my_account.deletion.service import Deletions
 from portico.my_account.export import OwnData
 from portico.my_account.history import OwnHistory
 from portico.my_account.profile import OwnProfile
@@ -26,6 +29,7 @@ from portico.people_import.service import PeopleImport
 from portico.settings import Settings
 from portico.signin.account_creation import AccountCreation
 from portico.signin.codes import SIGN_UP, Codes
+from portico.signin.erasure import erase_attempts
 from portico.signin.facts import Terms
 from portico.signin.gather import Gatherer
 from portico.signin.new_password import PasswordChange
@@ -38,7 +42,7 @@ from portico.signin.tries import Tries
 from portico.throttle.rates import Limits
 
 
-class House(Basement):
+class House(Foundations):
     """Every service of a deployment, without doors."""
 
     @cached_property
@@ -47,7 +51,7 @@ class House(Basement):
         return PasswordChange(
             accounts=self.accounts,
             audit=self.audit,
-            mail=self.mail,
+            notices=self.notices,
             password=self.password,
             screen=self.screen,
             throttle=self.throttle,
@@ -102,7 +106,7 @@ class House(Basement):
                 terms=self.terms,
             ),
             gatherer=self.gatherer,
-            outcomes=Outcomes(self.accounts, self.sessions),
+            outcomes=Outcomes(self.accounts, self.sessions, self.protection, self.notices),
             password_change=self.password_change,
             wake=self._wake_mail,
         )
@@ -124,7 +128,11 @@ class House(Basement):
     @cached_property
     def mail_requests(self) -> MailRequests:
         """Who works on requests for mail."""
-        handlers = {RESET: self.reset.queue_mail, SIGN_UP: self.codes.queue_mail}
+        handlers = {
+            RESET: self.reset.queue_mail,
+            SIGN_UP: self.codes.queue_mail,
+            ADDRESS_CHANGE: self.address_changes.queue_mail,
+        }
         return MailRequests(self.database, self.clock, handlers)
 
     @cached_property
@@ -165,6 +173,48 @@ class House(Basement):
             sessions=self.sessions,
             sign_in=self.sign_in,
             password_change=self.password_change,
+        )
+
+    @cached_property
+    def address_changes(self) -> AddressChanges:
+        """Changes of address."""
+        return AddressChanges(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            keys=self.ground.keys,
+            accounts=self.accounts,
+            protection=self.protection,
+            audit=self.audit,
+            mail=self.mail,
+            notices=self.notices,
+            throttle=self.throttle,
+            sessions=self.sessions,
+            sign_in=self.sign_in,
+            wake=self._wake_mail,
+        )
+
+    @cached_property
+    def deletions(self) -> Deletions:
+        """Deletions of accounts."""
+        return Deletions(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            protection=self.protection,
+            notices=self.notices,
+            sessions=self.sessions,
+            sign_in=self.sign_in,
+            erasers=(
+                self.sessions.erase,
+                self.security.erase,
+                self.address_changes.erase,
+                lambda tx, account: self.mail.erase(
+                    tx, account.id, account.address, (account.address_key, account.handle_key)
+                ),
+                erase_credentials,
+                erase_attempts,
+            ),
         )
 
     @cached_property
@@ -210,6 +260,9 @@ class House(Basement):
             database=self.database,
             clock=self.clock,
             mail_requests=self.mail_requests,
+            address_changes=self.address_changes,
+            deletions=self.deletions,
+            security=self.security,
             sender=self.sender,
             mail=self.mail,
             throttle=self.throttle,

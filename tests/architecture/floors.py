@@ -10,6 +10,7 @@ FEATURES = (
     "factors",
     "people_import",
     "sessions",
+    "security",
     "signin",
     "my_account",
     "operators",

@@ -28,6 +28,7 @@ CODES = {
     "Misconfigured": "misconfigured",
     "InteractionRequired": "interaction_required",
     "LinkGone": "link_gone",
+    "SecurityLinkGone": "security_link_gone",
     "SignUpClosed": "sign_up_closed",
     "AccountUnusable": "account_unusable",
     "TransactionSuspended": "fault",

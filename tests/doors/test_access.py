@@ -74,6 +74,21 @@ TABLE: dict[str, Access] = {
     "GET /account/sessions": SIGNED_IN,
     "POST /account/sessions/end-others": SIGNED_IN,
     "POST /account/sessions/{session_id}/end": SIGNED_IN,
+    "GET /account/address": SIGNED_IN,
+    "POST /account/address": SIGNED_IN,
+    "GET /account/address/codes": SIGNED_IN,
+    "POST /account/address/codes": SIGNED_IN,
+    "POST /account/address/resend": SIGNED_IN,
+    "POST /account/address/cancel": SIGNED_IN,
+    "GET /account/address/lost": SIGNED_IN,
+    "POST /account/address/lost": SIGNED_IN,
+    "GET /account/delete": SIGNED_IN,
+    "POST /account/delete": SIGNED_IN,
+    "POST /account/delete/keep": SIGNED_IN,
+    "GET /account/not-me": ANYONE,
+    "POST /account/not-me": ANYONE,
+    "GET /account/not-me/done": ANYONE,
+    "GET /account/not-me/{token}": ANYONE,
     "POST /account/devices/{device_id}/forget": SIGNED_IN,
     "GET /help": ANYONE,
     "GET /api": ANYONE,
@@ -96,6 +111,16 @@ TABLE: dict[str, Access] = {
     "GET /api/v1/account/sessions": SIGNED_IN,
     "DELETE /api/v1/account/sessions": SIGNED_IN,
     "DELETE /api/v1/account/sessions/{session_id}": SIGNED_IN,
+    "GET /api/v1/account/address-change": SIGNED_IN,
+    "POST /api/v1/account/address-change": SIGNED_IN,
+    "DELETE /api/v1/account/address-change": SIGNED_IN,
+    "POST /api/v1/account/address-change/codes": SIGNED_IN,
+    "POST /api/v1/account/address-change/resend": SIGNED_IN,
+    "GET /api/v1/account/deletion": SIGNED_IN,
+    "POST /api/v1/account/deletion": SIGNED_IN,
+    "DELETE /api/v1/account/deletion": SIGNED_IN,
+    "POST /api/v1/security-links/look": ANYONE,
+    "POST /api/v1/security-links/not-me": ANYONE,
     "GET /api/v1/operator/mails": OPERATOR,
     "GET /api/v1/operator/mails/counts": OPERATOR,
     "GET /api/v1/operator/mails/{mail_id}": OPERATOR,
@@ -178,6 +203,10 @@ FIELDS: dict[str, dict[str, str]] = {
     "POST /account/passwordreset/new": NEW,
     "POST /account/profile": {"first_name": "Mallory", "last_name": "", "version": "1"},
     "POST /account/password": {"current_password": PASSWORD, **NEW},
+    "POST /account/address": {"current_password": PASSWORD, "new_address": "mallory@north-clinic.example"},
+    "POST /account/address/codes": {"old_code": "123456", "new_code": ""},
+    "POST /account/address/lost": {"current_password": PASSWORD, "new_address": "mallory@north-clinic.example"},
+    "POST /account/delete": {"current_password": PASSWORD},
     "POST /account/handle": {"handle": "somebody.else", "current_password": PASSWORD},
     "POST /account/export": {"current_password": PASSWORD},
 }
@@ -194,6 +223,14 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/password-reset": lambda: {"token": "A" * 43, "new_password": NEW_PASSWORD},
     "POST /api/v1/operator/mails/{mail_id}/bounced": lambda: {"reason": "550 5.1.1 nobody of that name"},
     "PATCH /api/v1/account": lambda: {"first_name": "Mallory", "last_name": "", "version": 1},
+    "POST /api/v1/account/address-change": lambda: {
+        "current_password": PASSWORD,
+        "new_address": "mallory@north-clinic.example",
+    },
+    "POST /api/v1/account/address-change/codes": lambda: {"old_code": "123456", "new_code": ""},
+    "POST /api/v1/account/deletion": lambda: {"current_password": PASSWORD},
+    "POST /api/v1/security-links/look": lambda: {"token": "A" * 43},
+    "POST /api/v1/security-links/not-me": lambda: {"token": "A" * 43},
     "POST /api/v1/account/password": lambda: {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
     "POST /api/v1/account/handle": lambda: {"handle": "somebody.else", "current_password": PASSWORD},
     "POST /api/v1/account/export": lambda: {"current_password": PASSWORD},
@@ -332,7 +369,12 @@ async def test_whoever_is_signed_in_reaches_every_door_of_theirs(free_world: Wor
             answer = await owner.call(endpoint, values)
             assert_carried(answer)
             assert answer.status_code < 500, row(endpoint)
-            assert answer.status_code in (200, 204, 303, 409), (row(endpoint), answer.status_code, answer.text[:300])
+            is_resend = endpoint.path.endswith("/resend") and answer.status_code == 404  # nothing is on its way
+            assert answer.status_code in (200, 204, 303, 409) or is_resend, (
+                row(endpoint),
+                answer.status_code,
+                answer.text[:300],
+            )
         await put_back(free_world)
 
 

@@ -275,6 +275,7 @@ _OVERVIEW: Mapping[str, object] = {
     "last_name": "North",
     "address": IDENTIFIER,
     "handle": "nora.north",
+    "delete_at": None,
     "may_change_handle": True,
     "language": "",
     "time_zone": "",
@@ -517,6 +518,87 @@ MY_ACCOUNT = (
     ),
 )
 
+_ADDRESS: Mapping[str, object] = {
+    "address": IDENTIFIER,
+    "new_address": "",
+    "frozen_until": None,
+    "notice": None,
+    "failure": None,
+}
+_CODES: Mapping[str, object] = {
+    "old_address": IDENTIFIER,
+    "new_address": "nora@harbour.example",
+    "asks_old": True,
+    "asks_new": True,
+    "notice": None,
+    "failure": None,
+}
+_OLD_WRONG = message("my_account.address.code.old_wrong")
+_DELETE: Mapping[str, object] = {"identifier": IDENTIFIER, "delete_at": None, "notice": None, "failure": None}
+
+SAFETY = (
+    PageSample("account-leaving", "my_account/overview.html", {**_OVERVIEW, "delete_at": AT}, NORA),
+    PageSample("address", "my_account/address.html", _ADDRESS, NORA),
+    PageSample(
+        "address-failed",
+        "my_account/address.html",
+        {**_ADDRESS, "new_address": "nora@", "failure": _failed("new_address", "my_account.address.impossible")},
+        NORA,
+    ),
+    PageSample("address-frozen", "my_account/address.html", {**_ADDRESS, "frozen_until": AT}, NORA),
+    PageSample("address-codes", "my_account/address_codes.html", _CODES, NORA),
+    PageSample(
+        "address-codes-failed",
+        "my_account/address_codes.html",
+        {
+            **_CODES,
+            "failure": Failure(
+                _OLD_WRONG, {"old_code": _OLD_WRONG, "new_code": message("my_account.address.code.new_wrong")}
+            ),
+        },
+        NORA,
+    ),
+    PageSample(
+        "address-codes-one",
+        "my_account/address_codes.html",
+        {**_CODES, "asks_old": False, "notice": message("my_account.address.code.right")},
+        NORA,
+    ),
+    PageSample("address-lost", "my_account/address_lost.html", _ADDRESS, NORA),
+    PageSample("address-lost-frozen", "my_account/address_lost.html", {**_ADDRESS, "frozen_until": AT}, NORA),
+    PageSample("address-lost-help", "my_account/address_lost_help.html", {"notice": None}, NORA),
+    PageSample(
+        "address-waiting",
+        "my_account/address_waiting.html",
+        {"new_address": "nora@harbour.example", "effective_at": AT, "notice": None},
+        NORA,
+    ),
+    PageSample("delete", "my_account/delete.html", _DELETE, NORA),
+    PageSample(
+        "delete-failed",
+        "my_account/delete.html",
+        {**_DELETE, "failure": _failed("current_password", "my_account.password.current_wrong")},
+        NORA,
+    ),
+    PageSample(
+        "delete-asked",
+        "my_account/delete.html",
+        {**_DELETE, "delete_at": AT, "notice": message("my_account.delete.asked")},
+        NORA,
+    ),
+    PageSample("not-me", "security/not_me.html", {"what": message("security.event.new_device"), "restores": None}),
+    PageSample(
+        "not-me-restores",
+        "security/not_me.html",
+        {"what": message("security.event.address_changed"), "restores": IDENTIFIER},
+    ),
+    PageSample("not-me-done", "security/done.html", {"restored": message("security.done.restored.yes")}),
+    PageSample("not-me-done-later", "security/done.html", {"restored": None}),
+    PageSample("not-me-expired", "security/link_gone.html", {"why": message("security.link.expired")}),
+    PageSample("not-me-used", "security/link_gone.html", {"why": message("security.link.used")}),
+    PageSample("not-me-invalid", "security/link_gone.html", {"why": message("security.link.invalid")}),
+)
+
 OTHERS = (
     PageSample(
         "error",
@@ -552,7 +634,7 @@ OTHERS = (
     PageSample("reference", "api/reference.html", {"operations": OPERATIONS, "openapi": "/api/openapi.json"}),
 )
 
-PAGES = (*SIGN_IN, *SIGN_UP, *RESET, *MY_ACCOUNT, *OTHERS)
+PAGES = (*SIGN_IN, *SIGN_UP, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
 
 
 def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:

@@ -151,6 +151,45 @@ async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> Asyn
     yield "already"
 
 
+async def walk_through_the_safety_pages(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """Changing one's address, deleting the account and keeping it, and "This was not me"."""
+    await _sign_in_elsewhere(teller, guests.active)
+    await teller.sign_in(guests.active)
+    password = teller.field("my_account.password.current")
+    await teller.page.goto("/account/address/lost")
+    yield "address-lost-help"
+    await teller.page.goto("/account/address")
+    yield "address"
+    await teller.field("my_account.address.new").fill(guests.active.address)
+    await password.fill(guests.active.password)
+    await teller.press(teller.primary)
+    yield "address-same"
+    await teller.field("my_account.address.new").fill(f"new.{guests.active.address}")
+    await password.fill(guests.active.password)
+    await teller.press(teller.primary)
+    yield "address-codes"
+    await teller.field("my_account.address.codes.old").fill("0")
+    await teller.press(teller.primary)
+    yield "address-codes-failed"
+    await teller.press(teller.page.get_by_role("button", name=teller.words("my_account.address.cancel")))
+    await teller.page.goto("/account/delete")
+    yield "delete"
+    await password.fill(guests.active.password)
+    await teller.press(teller.page.get_by_role("button", name=teller.words("my_account.delete.submit")))
+    yield "delete-asked"
+    await teller.page.goto("/account")
+    yield "my-account-leaving"
+    await teller.press(teller.page.get_by_role("button", name=teller.words("my_account.delete.keep")))
+    await teller.page.goto(f"/account/not-me/{'A' * 43}")
+    yield "not-me-gone"
+    await teller.page.goto(f"/dev/mailbox?to={guests.active.address}")
+    await teller.press(teller.page.locator(".mails a").first)
+    await teller.press(teller.page.locator("pre").get_by_role("link", name="/account/not-me/"))
+    yield "not-me"
+    await teller.press(teller.primary)
+    yield "not-me-done"
+
+
 async def walk_around_the_house(teller: BrowserTeller, _guests: Guests) -> AsyncIterator[str]:
     """What anybody can look at."""
     for name, path in {
@@ -170,6 +209,7 @@ WALKS: tuple[Walk, ...] = (
     walk_through_a_reset,
     walk_through_a_sign_up,
     walk_through_my_account,
+    walk_through_the_safety_pages,
     walk_around_the_house,
 )
 

@@ -129,6 +129,74 @@ async def raise_epoch_from(tx: Transaction, account_id: str, epoch: int) -> int 
     return int(row["epoch"]) if row else None
 
 
+async def set_address(tx: Transaction, account_id: str, address: str, address_key: str, now: datetime) -> bool:
+    """Give an account another address whose mailbox was confirmed; False if it belongs to somebody else."""
+    changed = await tx.execute(
+        "UPDATE accounts SET address = $1, address_key = $2, normaliser = $3, address_confirmed_at = $4, "
+        "version = version + 1 WHERE id = $5 "
+        "AND NOT EXISTS (SELECT 1 FROM accounts other WHERE other.address_key = $2 AND other.id <> $5)",
+        address,
+        address_key,
+        NORMALISER_VERSION,
+        to_micros(now),
+        account_id,
+    )
+    return changed == 1
+
+
+async def set_frozen_until(tx: Transaction, account_id: str, until: datetime) -> None:
+    """Bar changes of address, factors and handle until an instant."""
+    await tx.execute("UPDATE accounts SET frozen_until = $1 WHERE id = $2", to_micros(until), account_id)
+
+
+async def lift_freeze(tx: Transaction, account_id: str, now: datetime) -> bool:
+    """Allow those changes again; False if nothing barred them."""
+    sql = "UPDATE accounts SET frozen_until = NULL WHERE id = $1 AND frozen_until > $2"
+    return await tx.execute(sql, account_id, to_micros(now)) == 1
+
+
+async def plan_deletion(tx: Transaction, account_id: str, epoch: int, delete_at: datetime) -> bool:
+    """Set when an account is to be erased; False if that is set already, or the epoch is another one by now."""
+    sql = "UPDATE accounts SET delete_at = $1 WHERE id = $2 AND epoch = $3 AND delete_at IS NULL"
+    return await tx.execute(sql, to_micros(delete_at), account_id, epoch) == 1
+
+
+async def cancel_deletion(tx: Transaction, account_id: str) -> bool:
+    """Let an account stay; False if it was not to be erased, or is gone. Waits for a job that is erasing it."""
+    sql = "UPDATE accounts SET delete_at = NULL WHERE id = $1 AND delete_at IS NOT NULL"
+    return await tx.execute(sql, account_id) == 1
+
+
+async def list_to_erase(reader: Reader, now: datetime, limit: int) -> list[str]:
+    """The ids of accounts whose time is over, the longest first."""
+    sql = "SELECT id FROM accounts WHERE delete_at IS NOT NULL AND delete_at <= $1 ORDER BY delete_at LIMIT $2"
+    return [row["id"] for row in await reader.list_rows(sql, to_micros(now), limit)]
+
+
+async def claim_erasure(tx: Transaction, account: Account, now: datetime) -> bool:
+    """Take the turn of erasing an account whose time is over; False if it was kept, or another job was faster.
+
+    The keys give way to the id, which nobody can type. That also makes PostgreSQL take the row wholly, so that nothing
+    can be added to the account any more.
+    """
+    claimed = await tx.execute(
+        "UPDATE accounts SET state = $1, address_key = id, handle_key = id, epoch = epoch + 1 "
+        "WHERE id = $2 AND address_key = $3 AND handle_key = $4 AND delete_at IS NOT NULL AND delete_at <= $5",
+        AccountState.CLOSED.value,
+        account.id,
+        account.address_key,
+        account.handle_key,
+        to_micros(now),
+    )
+    return claimed == 1
+
+
+async def delete_account(tx: Transaction, account_id: str) -> None:
+    """Delete an account and its picture, after all that refers to it."""
+    await tx.execute("DELETE FROM pictures WHERE account_id = $1", account_id)
+    await tx.execute("DELETE FROM accounts WHERE id = $1", account_id)
+
+
 def _stored(value: str | int | datetime | None) -> str | int | None:
     """A field as its column holds it."""
     if isinstance(value, datetime):

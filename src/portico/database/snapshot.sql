@@ -255,6 +255,7 @@ CREATE TABLE address_changes (
     new_confirmed_at BIGINT,
     tries_left BIGINT NOT NULL,
     without_mailbox BIGINT NOT NULL,
+    device TEXT NOT NULL,
     effective_at BIGINT,
     requested_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,

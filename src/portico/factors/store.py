@@ -167,6 +167,12 @@ async def sweep_links(tx: Transaction, before: datetime, limit: int) -> int:
     return await tx.execute(sql, to_micros(before), limit)
 
 
+async def erase(tx: Transaction, account_id: str) -> None:
+    """Delete all credentials and mailed links of an account."""
+    await tx.execute("DELETE FROM credentials WHERE account_id = $1", account_id)
+    await tx.execute("DELETE FROM reset_links WHERE account_id = $1", account_id)
+
+
 async def expect_code(tx: Transaction, code: MailedCode) -> None:
     """Note that a code was asked for."""
     await tx.execute(

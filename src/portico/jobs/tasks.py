@@ -11,12 +11,16 @@ from portico.kernel.clock import Clock, SystemClock, from_micros, to_micros
 from portico.mail.requests import MailRequests
 from portico.mail.sender import Sender
 from portico.mail.service import Mail
+from portico.my_account.address.service import AddressChanges
+from portico.my_account.deletion.service import Deletions
+from portico.security.service import SecurityLinks
 from portico.sessions.service import Sessions
 from portico.signin.service import SignIn
 from portico.throttle.service import Throttle
 
 KEEP_CLOCK_EVERY = timedelta(seconds=10)
 QUEUE_EVERY = timedelta(seconds=5)
+ACCOUNTS_EVERY = timedelta(minutes=1)
 SEND_EVERY = timedelta(seconds=5)
 SWEEP_EVERY = timedelta(minutes=15)
 MAIL_MEMORY = timedelta(days=90)
@@ -32,6 +36,9 @@ class Tasks:
         database: Database,
         clock: Clock,
         mail_requests: MailRequests,
+        address_changes: AddressChanges,
+        deletions: Deletions,
+        security: SecurityLinks,
         sender: Sender,
         mail: Mail,
         throttle: Throttle,
@@ -44,6 +51,9 @@ class Tasks:
         self._database = database
         self._clock = clock
         self._mail_requests = mail_requests
+        self._address_changes = address_changes
+        self._deletions = deletions
+        self._security = security
         self._sender = sender
         self._mail = mail
         self._throttle = throttle
@@ -58,6 +68,7 @@ class Tasks:
         return (
             Job("clock", self.keep_clock, timedelta(seconds=1) if self._is_development else KEEP_CLOCK_EVERY),
             Job(QUEUE_MAILS, self.queue_mails, QUEUE_EVERY),
+            Job("accounts", self.keep_appointments, ACCOUNTS_EVERY),
             Job("send mails", self.send_mails, SEND_EVERY),
             Job("sweep", self.sweep, SWEEP_EVERY),
         )
@@ -79,6 +90,12 @@ class Tasks:
         while await self._mail_requests.queue_mails():
             pass
 
+    async def keep_appointments(self) -> None:
+        """Remind of changes of address that wait, carry out those that are due, erase accounts whose time is over."""
+        for work in (self._address_changes.remind, self._address_changes.apply_due, self._deletions.erase_due):
+            while await work():
+                pass
+
     async def send_mails(self) -> None:
         """Send what is due."""
         await self._sender.send_due(self._clock.now())
@@ -95,6 +112,8 @@ class Tasks:
             lambda tx: self._sign_in.sweep(tx, now),
             lambda tx: self._sessions.sweep(tx, now),
             lambda tx: self._links.sweep(tx, now),
+            lambda tx: self._security.sweep(tx, now),
+            lambda tx: self._address_changes.sweep(tx, now),
             lambda tx: self._email_code.sweep(tx, now),
             sweep_mail,
         ):

@@ -6,23 +6,35 @@ business of ``templates/emails`` alone, so both hold the same sentences and the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar, TypeAlias, assert_never
 
 from portico.kernel.brand import Brand
 from portico.kernel.messages import DEFAULT_LANGUAGE, PSEUDO, Catalogues, Message
 from portico.kernel.normalise import one_line
+from portico.kernel.zones import zone_of
 from portico.mail.model import (
     AccountExists,
+    AddressChangeAsked,
+    AddressChanged,
+    AddressChangeWaiting,
+    AddressTaken,
+    DeletionAsked,
     MailMessage,
+    NewAddressCode,
+    NotMeDone,
     PasswordChanged,
     PasswordResetLink,
+    SecurityNotice,
     SignUpCode,
     TestMessage,
 )
 
 RESET_PATH = "/account/passwordreset"
 """Where a reset is asked for; a link adds ``/<token>`` (S27)."""
+NOT_ME_PATH = "/account/not-me"
+"""Where one says "This was not me"; a link adds ``/<token>`` (D22)."""
+ACCOUNT_PATH = "/account"
 SIGN_UP_LINK_PATH = "/signup/link"
 """Where a sign-up goes on by its mailed link, which adds ``/<token>``."""
 SIGN_IN_PATH = "/signin"
@@ -98,7 +110,8 @@ class Letter:
 def compose(message: MailMessage, language: str, brand: Brand, base_url: str, catalogues: Catalogues) -> Letter:
     """The letter for a message. ``base_url`` comes from the settings, never from a request."""
     is_known = language == PSEUDO or language in catalogues.languages()
-    voice = _Voice(language if is_known else DEFAULT_LANGUAGE, brand, base_url.rstrip("/"), catalogues)
+    time_zone = getattr(message, "time_zone", "")
+    voice = _Voice(language if is_known else DEFAULT_LANGUAGE, brand, base_url.rstrip("/"), catalogues, time_zone)
     subject, blocks = _body(message, voice)
     return Letter(voice.language, voice.say(subject), blocks, _footer(voice))
 
@@ -111,6 +124,7 @@ class _Voice:
     brand: Brand
     base_url: str
     catalogues: Catalogues
+    time_zone: str = ""
 
     def say(self, code: str, values: Mapping[str, str | int] | None = None) -> str:
         """A sentence on one line; the brand's name is always at hand."""
@@ -118,9 +132,19 @@ class _Voice:
         return one_line(self.catalogues.text(Message(code, params), self.language))
 
     def instant(self, at: datetime) -> str:
-        """An instant to the minute, in UTC: a letter does not know where it is read."""
+        """An instant to the minute, as the reader's clocks show it, with the name of their time zone."""
+        zone = zone_of(self.time_zone)
+        local = at.astimezone(zone)
         parts = ("year", "%Y"), ("month", "%m"), ("day", "%d"), ("time", "%H:%M")
-        return self.say("mail.instant", {name: at.strftime(form) for name, form in parts})
+        name = "UTC" if zone is UTC else f"({self.time_zone})"
+        return self.say("mail.instant", {"zone": name, **{part: local.strftime(form) for part, form in parts}})
+
+    def device(self, name: str) -> str:
+        """A coarse device: "Firefox on Linux"."""
+        browser, comma, system = name.partition(", ")
+        if comma:
+            return self.say("mail.device.on", {"browser": browser, "system": system})
+        return self.say("mail.device.named", {"name": name}) if name else self.say("mail.device.unknown")
 
     def paragraph(self, code: str, values: Mapping[str, str | int] | None = None) -> Paragraph:
         return Paragraph(self.say(code, values))
@@ -137,8 +161,9 @@ def _body(message: MailMessage, voice: _Voice) -> tuple[str, tuple[Block, ...]]:
     match message:
         case PasswordResetLink():
             return "mail.reset_link.subject", _reset_link(message, voice)
-        case PasswordChanged():
-            return "mail.password_changed.subject", _password_changed(message, voice)
+        case SecurityNotice() | NewAddressCode() | AddressTaken() | NotMeDone():
+            name = str(message.__struct_config__.tag)
+            return f"mail.{name}.subject", _about_the_account(message, voice, name)
         case SignUpCode():
             return "mail.sign_up.subject", _sign_up(message, voice)
         case AccountExists():
@@ -166,16 +191,129 @@ def _reset_link(message: PasswordResetLink, voice: _Voice) -> tuple[Block, ...]:
     )
 
 
+def _about_the_account(
+    message: SecurityNotice | NewAddressCode | AddressTaken | NotMeDone, voice: _Voice, name: str
+) -> tuple[Block, ...]:
+    match message:
+        case PasswordChanged():
+            return _password_changed(message, voice)
+        case AddressChanged():
+            return _address_changed(message, voice)
+        case NewAddressCode():
+            return _new_address_code(message, voice)
+        case AddressTaken():
+            return _address_taken(message, voice)
+        case NotMeDone():
+            return _not_me_done(message, voice)
+        case _:
+            return _security_notice(message, voice, name)
+
+
 def _password_changed(message: PasswordChanged, voice: _Voice) -> tuple[Block, ...]:
-    instant = {"instant": voice.instant(message.at)}
     return (
         voice.identifier(message.handle),
-        voice.paragraph(f"mail.password_changed.{message.how}", instant),
+        voice.paragraph(f"mail.password_changed.{message.how}", _facts(message, voice)),
         voice.paragraph(f"mail.password_changed.{message.how}_signed_out"),
-        voice.paragraph("mail.password_changed.not_you"),
+        *_not_me(message, voice),
+    )
+
+
+def _address_changed(message: AddressChanged, voice: _Voice) -> tuple[Block, ...]:
+    return (
+        voice.identifier(message.handle),
+        voice.paragraph("mail.address_changed.what", _facts(message, voice)),
+        voice.paragraph(f"mail.address_changed.{message.to}", {"old": message.old_address, "new": message.new_address}),
+        *_not_me(message, voice, why=f"mail.address_changed.why_{message.to}"),
+    )
+
+
+def _security_notice(message: SecurityNotice, voice: _Voice, name: str) -> tuple[Block, ...]:
+    """What happened, what comes of it, how to say that it was somebody else, and why one reads this."""
+    match message:
+        case AddressChangeAsked():
+            until = {"instant": voice.instant(message.code_until)}
+            more: tuple[Block, ...] = (
+                voice.paragraph("mail.address_change_asked.to", {"new": message.new_address}),
+                Identifier(voice.say("mail.address_change_asked.code"), message.code),
+                SmallPrint(voice.say("mail.code_until", until)),
+            )
+        case AddressChangeWaiting():
+            reminder = (voice.paragraph("mail.address_change_waiting.reminder"),) if message.is_reminder else ()
+            values = {"new": message.new_address, "instant": voice.instant(message.effective_at)}
+            more = (*reminder, voice.paragraph("mail.address_change_waiting.to", values))
+        case DeletionAsked():
+            on = {"instant": voice.instant(message.delete_at)}
+            more = (
+                voice.paragraph("mail.deletion_asked.on", on),
+                voice.paragraph("mail.deletion_asked.keep"),
+                Link(voice.say("mail.deletion_asked.keep_link"), f"{voice.base_url}{ACCOUNT_PATH}"),
+            )
+        case _:
+            more = ()
+    return (
+        voice.identifier(message.handle),
+        voice.paragraph(f"mail.{name}.what", _facts(message, voice)),
+        *more,
+        *_not_me(message, voice),
+    )
+
+
+def _new_address_code(message: NewAddressCode, voice: _Voice) -> tuple[Block, ...]:
+    return (
+        voice.paragraph("mail.new_address_code.what"),
+        Identifier(voice.say("mail.new_address_code.code"), message.code),
+        SmallPrint(voice.say("mail.code_until", {"instant": voice.instant(message.code_until)})),
+        SmallPrint(voice.say("mail.new_address_code.why")),
+    )
+
+
+def _address_taken(message: AddressTaken, voice: _Voice) -> tuple[Block, ...]:
+    return (
+        voice.identifier(message.handle),
+        voice.paragraph("mail.address_taken.what", {"instant": voice.instant(message.at)}),
+        voice.paragraph("mail.address_taken.unchanged"),
+        SmallPrint(voice.say("mail.address_taken.why")),
+    )
+
+
+def _not_me_done(message: NotMeDone, voice: _Voice) -> tuple[Block, ...]:
+    restored = () if message.restored == "no" else (voice.paragraph(f"mail.not_me_done.{message.restored}"),)
+    return (
+        voice.identifier(message.handle),
+        voice.paragraph("mail.not_me_done.what", {"instant": voice.instant(message.at)}),
+        voice.paragraph("mail.not_me_done.ended"),
+        *restored,
+        voice.paragraph("mail.not_me_done.frozen", {"instant": voice.instant(message.frozen_until)}),
+        voice.paragraph("mail.not_me_done.next"),
         voice.button("mail.password_changed.button", RESET_PATH),
+        SmallPrint(voice.say("mail.security.why")),
+    )
+
+
+def _facts(message: SecurityNotice, voice: _Voice) -> dict[str, str | int]:
+    """When and where something happened."""
+    return {"instant": voice.instant(message.at), "device": voice.device(message.device)}
+
+
+def _not_me(message: SecurityNotice, voice: _Voice, *, why: str = "mail.security.why") -> tuple[Block, ...]:
+    """The way back of every security mail (D22), whom to tell, and why one reads this."""
+    if message.not_me_token is None:
+        way: tuple[Block, ...] = (
+            voice.paragraph("mail.password_changed.not_you"),
+            voice.button("mail.password_changed.button", RESET_PATH),
+        )
+    else:
+        way = (
+            voice.paragraph("mail.security.not_you"),
+            voice.button("mail.security.button", f"{NOT_ME_PATH}/{message.not_me_token}"),
+        )
+    until = (message.not_me_until,) if message.not_me_until else ()
+    return (
+        *way,
         Contact(voice.say("mail.password_changed.tell_us"), voice.brand.support_address),
         SmallPrint(voice.say("mail.password_changed.was_you")),
+        *(SmallPrint(voice.say("mail.security.until", {"instant": voice.instant(at)})) for at in until),
+        SmallPrint(voice.say(why)),
     )
 
 

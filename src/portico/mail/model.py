@@ -46,15 +46,96 @@ class PasswordResetLink(_Parameters, frozen=True, kw_only=True, tag="password_re
     expires_at: datetime
     active_hours: int = 24
     """How long the link lives from its making; an organization may shorten it (D5)."""
+    time_zone: str = ""
 
 
-class PasswordChanged(_Parameters, frozen=True, kw_only=True, tag="password_changed"):
-    """The password was changed: what to do if it was somebody else."""
+class SecurityNotice(_Parameters, frozen=True, kw_only=True):
+    """What every security mail tells: whose account, when, on which coarse device, and how to say it was not oneself.
+
+    ``time_zone`` is the reader's, by its IANA name; empty means UTC. The link goes with the mail (D22).
+    """
 
     handle: str
     at: datetime
+    device: str = ""
+    time_zone: str = ""
+    not_me_token: Secret | None = None
+    not_me_until: datetime | None = None
+
+
+class NewDevice(SecurityNotice, frozen=True, kw_only=True, tag="new_device"):
+    """The account was signed in to on a device it had not seen before."""
+
+
+class PasswordChanged(SecurityNotice, frozen=True, kw_only=True, tag="password_changed"):
+    """The password was changed: what to do if it was somebody else."""
+
     how: Literal["reset", "change"]
     """``reset`` through a mailed link, or ``change`` by somebody signed in."""
+
+
+class AddressChangeAsked(SecurityNotice, frozen=True, kw_only=True, tag="address_change_asked"):
+    """Somebody signed in wants to change the address of the account: the code of the present mailbox."""
+
+    new_address: str
+    code: Secret
+    code_until: datetime
+
+
+class NewAddressCode(_Parameters, frozen=True, kw_only=True, tag="new_address_code"):
+    """Somebody entered this address as the new one of their account: the code that shows they read its mail.
+
+    The reader may be a stranger to the account, so nothing of it is told.
+    """
+
+    code: Secret
+    code_until: datetime
+    time_zone: str = ""
+
+
+class AddressTaken(_Parameters, frozen=True, kw_only=True, tag="address_taken"):
+    """Somebody wanted the address of this account for another one."""
+
+    handle: str
+    at: datetime
+    time_zone: str = ""
+
+
+class AddressChangeWaiting(SecurityNotice, frozen=True, kw_only=True, tag="address_change_waiting"):
+    """The address will change without the old mailbox having agreed, unless somebody stops it."""
+
+    new_address: str
+    effective_at: datetime
+    is_reminder: bool = False
+
+
+class AddressChanged(SecurityNotice, frozen=True, kw_only=True, tag="address_changed"):
+    """The address was changed; told to both. Which of the two this mail goes to decides what its link can do."""
+
+    old_address: str
+    new_address: str
+    to: Literal["old", "new"]
+
+
+class DeletionAsked(SecurityNotice, frozen=True, kw_only=True, tag="deletion_asked"):
+    """The account will be erased, unless somebody takes that back."""
+
+    delete_at: datetime
+
+
+class DeletionTakenBack(SecurityNotice, frozen=True, kw_only=True, tag="deletion_taken_back"):
+    """The account will not be erased after all."""
+
+
+class NotMeDone(_Parameters, frozen=True, kw_only=True, tag="not_me_done"):
+    """Somebody said "This was not me": what that did. There is nothing in it to undo, so it has no such link."""
+
+    handle: str
+    at: datetime
+    frozen_until: datetime
+    restored: Literal["no", "yes", "taken"] = "no"
+    """Whether the address from before was brought back, or belonged to somebody else by then."""
+    time_zone: str = ""
 
 
 class TestMessage(_Parameters, frozen=True, kw_only=True, tag="test_message"):
@@ -77,7 +158,22 @@ class AccountExists(_Parameters, frozen=True, kw_only=True, tag="account_exists"
     handle: str
 
 
-MailMessage: TypeAlias = PasswordResetLink | PasswordChanged | SignUpCode | AccountExists | TestMessage
+MailMessage: TypeAlias = (
+    PasswordResetLink
+    | PasswordChanged
+    | NewDevice
+    | AddressChangeAsked
+    | NewAddressCode
+    | AddressTaken
+    | AddressChangeWaiting
+    | AddressChanged
+    | DeletionAsked
+    | DeletionTakenBack
+    | NotMeDone
+    | SignUpCode
+    | AccountExists
+    | TestMessage
+)
 
 
 class MailStatus(StrEnum):
@@ -192,7 +288,11 @@ def dead_at(message: MailMessage) -> datetime | None:
     match message:
         case PasswordResetLink() | SignUpCode():
             return message.expires_at
-        case PasswordChanged() | AccountExists() | TestMessage():
+        case AddressChangeAsked() | NewAddressCode():
+            return message.code_until
+        case SecurityNotice():
+            return message.not_me_until
+        case AccountExists() | AddressTaken() | NotMeDone() | TestMessage():
             return None
         case _:
             assert_never(message)

@@ -145,6 +145,11 @@ async def drop_mails(tx: Transaction, account_id: str, kinds: Sequence[str], now
     return dropped
 
 
+async def erase(tx: Transaction, account_id: str, recipient: str) -> None:
+    """Delete whatever was mailed, or is to be mailed, to an account or its address."""
+    await tx.execute("DELETE FROM outbox WHERE account_id = $1 OR recipient = $2", account_id, recipient)
+
+
 async def list_mails(
     reader: Reader,
     status: MailStatus | None,

@@ -1,10 +1,20 @@
 """One sample or more of every message, for tests and for looking at letters."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from portico.mail.model import (
     AccountExists,
+    AddressChangeAsked,
+    AddressChanged,
+    AddressChangeWaiting,
+    AddressTaken,
+    DeletionAsked,
+    DeletionTakenBack,
     MailMessage,
+    NewAddressCode,
+    NewDevice,
+    NotMeDone,
     PasswordChanged,
     PasswordResetLink,
     SignUpCode,
@@ -12,6 +22,14 @@ from portico.mail.model import (
 )
 
 _AT = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)
+_OLD, _NEW = "nora@north-clinic.example", "nora.north@harbour.example"
+_SEEN: dict[str, Any] = {
+    "handle": "nora.north",
+    "at": _AT,
+    "device": "Firefox, Linux",
+    "not_me_token": "bm90LW1lLXRva2VuLW5vdC1hLXJlYWwtb25lLTAxMjM",
+    "not_me_until": _AT + timedelta(days=7),
+}
 
 SAMPLES: tuple[MailMessage, ...] = (
     PasswordResetLink(
@@ -21,6 +39,21 @@ SAMPLES: tuple[MailMessage, ...] = (
     ),
     PasswordChanged(handle="nora.north", at=_AT, how="reset"),
     PasswordChanged(handle="nora.north", at=_AT, how="change"),
+    NewDevice(**_SEEN),
+    NewDevice(**{**_SEEN, "device": "", "time_zone": "Europe/Berlin"}),
+    PasswordChanged(**_SEEN, how="change"),
+    AddressChangeAsked(**_SEEN, new_address=_NEW, code="204816", code_until=_AT + timedelta(minutes=10)),
+    NewAddressCode(code="204816", code_until=_AT + timedelta(minutes=10)),
+    AddressTaken(handle="nora.north", at=_AT),
+    AddressChangeWaiting(**_SEEN, new_address=_NEW, effective_at=_AT + timedelta(days=7)),
+    AddressChangeWaiting(**_SEEN, new_address=_NEW, effective_at=_AT + timedelta(days=1), is_reminder=True),
+    AddressChanged(**_SEEN, old_address=_OLD, new_address=_NEW, to="old"),
+    AddressChanged(**_SEEN, old_address=_OLD, new_address=_NEW, to="new"),
+    DeletionAsked(**_SEEN, delete_at=_AT + timedelta(days=14)),
+    DeletionTakenBack(**_SEEN),
+    NotMeDone(handle="nora.north", at=_AT, frozen_until=_AT + timedelta(hours=72)),
+    NotMeDone(handle="nora.north", at=_AT, frozen_until=_AT + timedelta(hours=72), restored="yes"),
+    NotMeDone(handle="nora.north", at=_AT, frozen_until=_AT + timedelta(hours=72), restored="taken"),
     SignUpCode(
         code="204816",
         link_token="c2FtcGxlLXRva2VuLW5vdC1hLXJlYWwtb25lLTAxMjM",

@@ -150,6 +150,12 @@ class Mail:
         """How many mails are queued, delivered, dropped and dead; states without any are missing."""
         return await outbox.count_by_status(reader)
 
+    async def erase(self, tx: Transaction, account_id: str, address: str, keys: Collection[str]) -> None:
+        """Delete mails to an account that is being erased, and requests for mail under its identifiers."""
+        await outbox.erase(tx, account_id, address)
+        for key in keys:
+            await store.erase_requests(tx, key)
+
     async def sweep(self, tx: Transaction, queued_before: datetime, limit: int = 500) -> int:
         """Forget settled mails that were queued before an instant; how many. Less than ``limit``: that was all."""
         return await outbox.sweep(tx, queued_before, limit)

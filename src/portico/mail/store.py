@@ -38,3 +38,8 @@ async def list_mail_requests(reader: Reader, limit: int) -> list[MailRequest]:
 async def spend_mail_request(tx: Transaction, request_id: str) -> bool:
     """Take a request to work on it; False if another worker has."""
     return await tx.execute("DELETE FROM mail_requests WHERE id = $1", request_id) == 1
+
+
+async def erase_requests(tx: Transaction, identifier_key: str) -> None:
+    """Delete the requests that name an identifier."""
+    await tx.execute("DELETE FROM mail_requests WHERE identifier_key = $1", identifier_key)

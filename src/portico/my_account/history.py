@@ -27,6 +27,17 @@ WORDED: Mapping[EventKind, str] = {
     EventKind.PICTURE_CHANGED: "history.picture_changed",
     EventKind.PICTURE_REMOVED: "history.picture_removed",
     EventKind.DATA_EXPORTED: "history.data_exported",
+    EventKind.NOT_ME_SAID: "history.not_me_said",
+    EventKind.ACCOUNT_FROZEN: "history.frozen",
+    EventKind.FREEZE_LIFTED: "history.freeze_lifted",
+    EventKind.ADDRESS_CHANGE_ASKED: "history.address_change_asked",
+    EventKind.ADDRESS_CHANGE_WAITING: "history.address_change_waiting",
+    EventKind.ADDRESS_CHANGE_CANCELLED: "history.address_change_cancelled",
+    EventKind.ADDRESS_CHANGE_FAILED: "history.address_change_failed",
+    EventKind.ADDRESS_CHANGED: "history.address_changed",
+    EventKind.ADDRESS_RESTORED: "history.address_restored",
+    EventKind.DELETION_ASKED: "history.deletion_asked",
+    EventKind.DELETION_TAKEN_BACK: "history.deletion_taken_back",
     EventKind.SIGN_IN_SUCCEEDED: "history.signed_in",
     EventKind.SIGN_IN_FAILED: "history.sign_in_failed",
     EventKind.SIGN_IN_THROTTLED: "history.sign_in_throttled",
@@ -44,8 +55,8 @@ WORDED: Mapping[EventKind, str] = {
 }
 """The sentence for each kind of event that says something to the person it concerns."""
 
-INTERNAL = frozenset({EventKind.PASSWORD_REHASHED})
-"""Kinds that change nothing for anybody."""
+INTERNAL = frozenset({EventKind.PASSWORD_REHASHED, EventKind.ACCOUNT_ERASED})
+"""Kinds that change nothing for anybody, or that nobody is left to read."""
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):

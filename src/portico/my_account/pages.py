@@ -99,6 +99,7 @@ class MyAccountPages:
             last_name=account.last_name,
             address=account.address,
             handle=account.handle,
+            delete_at=account.delete_at,
             may_change_handle=self._profile.find_handle_refusal(account) is None,
             language=account.language,
             time_zone=account.time_zone.replace("_", " "),

@@ -69,7 +69,9 @@ class MyAccount:
             account = await self._accounts.find_account(tx, signed_in.account.id)
             if account is None or account.epoch != signed_in.session.epoch:
                 raise NotSignedIn("everything of this account was ended meanwhile")
-            epoch = await self._password_change.replace(tx, now, account, new, signed_in.session.proofs, is_reset=False)
+            epoch = await self._password_change.replace(
+                tx, now, account, new, signed_in.session.proofs, is_reset=False, visitor=visitor
+            )
             return await self._sessions.carry_over(tx, signed_in.session, epoch)
 
         return PasswordChanged(browser=await self._database.transact(body))

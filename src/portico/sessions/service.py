@@ -206,6 +206,14 @@ class Sessions:
         """The device's id if the account has signed in on it under its present epoch."""
         return await store.find_known_device(reader, device_hash or b"", account_id or NOBODY)
 
+    async def is_new_device(self, reader: Reader, device_hash: bytes, account_id: str) -> bool:
+        """Whether an account has been signed in to before, but never on this device, under whatever epoch."""
+        return await store.is_new_device(reader, device_hash, account_id)
+
+    async def erase(self, tx: Transaction, account: Account) -> None:
+        """Delete the sessions, tokens and devices of an account that is being erased."""
+        await store.erase(tx, account.id)
+
     async def sweep(self, tx: Transaction, now: datetime) -> int:
         """Delete sessions and tokens that have been dead for a week."""
         return await store.sweep(tx, now - _SWEEP_AFTER, _SWEEP_BATCH)

@@ -286,6 +286,38 @@ async def find_known_device(reader: Reader, secret_hash: bytes, account_id: str)
     return str(row["id"]) if row else None
 
 
+async def is_new_device(reader: Reader, secret_hash: bytes, account_id: str) -> bool:
+    """Whether an account has marks of devices, but none of the device with this secret; epochs do not matter."""
+    row = await reader.find_row(
+        "SELECT COUNT(*) AS devices, SUM(CASE WHEN d.secret_hash = $1 THEN 1 ELSE 0 END) AS same "
+        "FROM device_accounts k JOIN devices d ON d.id = k.device_id WHERE k.account_id = $2",
+        secret_hash,
+        account_id,
+    )
+    return row is not None and row["devices"] > 0 and not row["same"]
+
+
+async def erase(tx: Transaction, account_id: str) -> None:
+    """Delete all sessions and tokens of an account, its marks of devices, and the devices nobody else uses."""
+    for table in ("access_tokens", "refresh_tokens"):
+        await tx.execute(
+            f"DELETE FROM {table} WHERE session_id IN (SELECT id FROM sessions WHERE account_id = $1)", account_id
+        )
+    rows = await tx.list_rows(
+        "SELECT device_id FROM sessions WHERE account_id = $1 "
+        "UNION SELECT device_id FROM device_accounts WHERE account_id = $1",
+        account_id,
+    )
+    await tx.execute("DELETE FROM sessions WHERE account_id = $1", account_id)
+    await tx.execute("DELETE FROM device_accounts WHERE account_id = $1", account_id)
+    for row in rows:
+        await tx.execute(
+            "DELETE FROM devices WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM sessions WHERE device_id = $1) "
+            "AND NOT EXISTS (SELECT 1 FROM device_accounts WHERE device_id = $1)",
+            row["device_id"],
+        )
+
+
 async def sweep(tx: Transaction, before: datetime, limit: int) -> int:
     """Delete tokens that expired, and sessions that ended or expired, before an instant."""
     swept = 0

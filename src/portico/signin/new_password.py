@@ -19,9 +19,11 @@ from portico.factors.screening import PasswordScreen
 from portico.kernel.errors import Conflict, NotFound
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import PasswordChanged
-from portico.mail.service import Mail
+from portico.security.notices import SecurityNotices
+from portico.sessions.devices import device_name
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark, Purpose
+from portico.signin.situation import Visitor
 from portico.throttle.service import Throttle
 
 _STRONG = frozenset({ProofKind.TOTP, ProofKind.PASSKEY, ProofKind.RECOVERY_CODE})
@@ -35,14 +37,14 @@ class PasswordChange:
         *,
         accounts: Accounts,
         audit: Audit,
-        mail: Mail,
+        notices: SecurityNotices,
         password: PasswordFactor,
         screen: PasswordScreen,
         throttle: Throttle,
     ) -> None:
         self._accounts = accounts
         self._audit = audit
-        self._mail = mail
+        self._notices = notices
         self._password = password
         self._screen = screen
         self._throttle = throttle
@@ -75,7 +77,9 @@ class PasswordChange:
         """Hash a password for which :meth:`find_failure` found nothing."""
         return await self._password.prepare(answer.new_password)
 
-    async def apply(self, tx: Transaction, now: datetime, attempt: Attempt, new: NewPassword) -> Attempt:
+    async def apply(
+        self, tx: Transaction, now: datetime, attempt: Attempt, new: NewPassword, visitor: Visitor | None = None
+    ) -> Attempt:
         """Store the password an attempt has led to; the attempt goes on under the new epoch."""
         account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
         if account is None:
@@ -83,7 +87,7 @@ class PasswordChange:
         if account.epoch != attempt.epoch:
             raise Conflict("everything of this account was ended meanwhile")
         is_reset = attempt.purpose is Purpose.RESET_PASSWORD
-        epoch = await self.replace(tx, now, account, new, attempt.proofs, is_reset=is_reset)
+        epoch = await self.replace(tx, now, account, new, attempt.proofs, is_reset=is_reset, visitor=visitor)
         return msgspec.structs.replace(attempt.with_mark(Mark.PASSWORD_CHANGED), epoch=epoch)
 
     async def replace(
@@ -95,9 +99,11 @@ class PasswordChange:
         proofs: tuple[Proof, ...],
         *,
         is_reset: bool,
+        visitor: Visitor | None = None,
     ) -> int:
         """Make ``new`` the account's password, end everything, record it and tell the person. The new epoch.
 
+        ``visitor`` is who did it: the mail names their device, and speaks their language where the account has none.
         Raises Conflict if everything was ended since ``account`` was read.
         """
         before = await self._password.find_properties(tx, account.id)
@@ -109,8 +115,11 @@ class PasswordChange:
         await self._throttle.forgive_identifiers(tx, (account.address, account.handle))
         kind = EventKind.PASSWORD_RESET if is_reset else EventKind.PASSWORD_CHANGED
         await self._audit.append(tx, now, Event(kind=kind, subject_id=account.id, actor_id=account.id))
-        notice = PasswordChanged(handle=account.handle, at=now, how="reset" if is_reset else "change")
-        await self._mail.add_mail(
-            tx, now, notice, recipient=account.address, language=account.language, account_id=account.id
+        notice = PasswordChanged(
+            handle=account.handle,
+            at=now,
+            how="reset" if is_reset else "change",
+            device=device_name(visitor.user_agent) if visitor else "",
         )
+        await self._notices.send(tx, now, account, notice, language=visitor.language if visitor else "")
         return epoch

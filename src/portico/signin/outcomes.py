@@ -2,10 +2,15 @@
 
 from datetime import datetime
 
+from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
 from portico.database.engine import Transaction
 from portico.kernel.errors import NotFound
 from portico.kernel.tokens import NOBODY
+from portico.mail.model import NewDevice
+from portico.security.notices import SecurityNotices
+from portico.security.rules import lifts_freeze
+from portico.sessions.devices import device_name
 from portico.sessions.model import Opened, SessionKind, SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.attempt import Attempt, ClientKind
@@ -17,9 +22,13 @@ from portico.signin.steps import Outcome
 class Outcomes:
     """Carries out what the decision has found to be due."""
 
-    def __init__(self, accounts: Accounts, sessions: Sessions) -> None:
+    def __init__(
+        self, accounts: Accounts, sessions: Sessions, protection: Protection, notices: SecurityNotices
+    ) -> None:
         self._accounts = accounts
         self._sessions = sessions
+        self._protection = protection
+        self._notices = notices
 
     async def carry_out(
         self, tx: Transaction, outcome: Outcome, facts: Facts, visitor: Visitor, now: datetime
@@ -46,6 +55,12 @@ class Outcomes:
         if visitor.signed_in is not None:
             former = visitor.signed_in.session
             await self._sessions.end_session(tx, now, former.account_id, former.id)
+        if account.is_frozen(now) and lifts_freeze(attempt.proofs):
+            await self._protection.lift_freeze(tx, now, account.id)
+        device_hash = attempt.device_hash or attempt.holder_hash
+        if await self._sessions.is_new_device(tx, device_hash, account.id):
+            notice = NewDevice(handle=account.handle, at=now, device=device_name(visitor.user_agent))
+            await self._notices.send(tx, now, account, notice, language=attempt.language)
         return await self._sessions.open_session(
             tx,
             now,
@@ -54,7 +69,7 @@ class Outcomes:
             proofs=attempt.proofs,
             policy_version=facts.policy.version,
             kind=SessionKind.BROWSER if attempt.client_kind is ClientKind.BROWSER else SessionKind.NATIVE,
-            device_hash=attempt.device_hash or attempt.holder_hash,
+            device_hash=device_hash,
             user_agent=visitor.user_agent,
             persistent=attempt.persistent,
         )

@@ -111,6 +111,7 @@ class PasswordReset:
             link_token=token,
             expires_at=expires_at,
             active_hours=self._lifetime // timedelta(hours=1),
+            time_zone=account.time_zone,
         )
         await self._mail.add_mail(
             tx,
@@ -155,7 +156,7 @@ class PasswordReset:
             situation = await self._sign_in.conclude(tx, proven, visitor, now)
             if not isinstance(situation.step, ChangePassword):
                 return situation
-            changed = await self._password_change.apply(tx, now, proven, new)
+            changed = await self._password_change.apply(tx, now, proven, new, visitor)
             return await self._sign_in.conclude(tx, changed, visitor, now)
 
         try:

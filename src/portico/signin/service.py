@@ -265,7 +265,8 @@ class SignIn:
                 return await self._present(tx, attempt, now)
             if not is_fitting(answer, (await self._situation(tx, attempt, now)).step):
                 return await self.conclude(tx, attempt, visitor, now)
-            return await self.conclude(tx, await self._password_change.apply(tx, now, attempt, new), visitor, now)
+            changed = await self._password_change.apply(tx, now, attempt, new, visitor)
+            return await self.conclude(tx, changed, visitor, now)
 
         return await self._database.transact(body)
 

@@ -104,6 +104,14 @@ async def find_spent(reader: Reader, spent_hash: bytes) -> str | None:
     return row["leads_to"] if row else None
 
 
+async def erase(tx: Transaction, account_id: str) -> None:
+    """Delete all attempts that name an account, and the codes mailed for them."""
+    await tx.execute(
+        "DELETE FROM mailed_codes WHERE attempt_id IN (SELECT id FROM attempts WHERE account_id = $1)", account_id
+    )
+    await tx.execute("DELETE FROM attempts WHERE account_id = $1", account_id)
+
+
 async def sweep(tx: Transaction, now: datetime, limit: int) -> int:
     """Delete attempts and burnt values whose time is over."""
     swept = await tx.execute(

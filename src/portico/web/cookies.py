@@ -17,6 +17,9 @@ SESSION = "session"
 RESET_LINK = "reset_link"
 """The token of an opened reset link, kept out of the address."""
 RESET_LINK_LIFETIME = timedelta(hours=1)
+SECURITY_LINK = "security_link"
+"""The token of an opened link of a security mail, likewise."""
+SECURITY_LINK_LIFETIME = timedelta(hours=1)
 SIGN_UP_LINK = "signup_link"
 """The token of an opened sign-up link, kept out of the address."""
 SIGN_UP_LINK_LIFETIME = timedelta(hours=1)

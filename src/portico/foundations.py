@@ -1,7 +1,11 @@
-"""The lower floor of the wiring: mail, accounts, factors and sessions, which the flows upstairs are built on."""
+"""Wiring of the lower services: mail, accounts, factors, sessions, security.
+
+Those of the :class:`~portico.house.House` stand on them. Each is built once, when it is first needed.
+"""
 
 from functools import cached_property
 
+from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
 from portico.factors.breach_filter import BreachFilter
@@ -19,14 +23,16 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.security.notices import SecurityNotices
+from portico.security.service import SecurityLinks
 from portico.sessions.model import SessionLengths
 from portico.sessions.service import Sessions
 from portico.settings import Settings
 from portico.throttle.service import Throttle
 
 
-class Basement:
-    """What the flows of :class:`~portico.house.House` are handed."""
+class Foundations:
+    """The services that every way in needs."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
@@ -97,6 +103,30 @@ class Basement:
     def accounts(self) -> Accounts:
         """The accounts."""
         return Accounts(self.chance, self.audit, self.mail)
+
+    @cached_property
+    def protection(self) -> Protection:
+        """What protects accounts from those who got into them."""
+        return Protection(self.audit)
+
+    @cached_property
+    def notices(self) -> SecurityNotices:
+        """The security mails."""
+        return SecurityNotices(self.chance, self.mail)
+
+    @cached_property
+    def security(self) -> SecurityLinks:
+        """What "This was not me" does."""
+        return SecurityLinks(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            accounts=self.accounts,
+            protection=self.protection,
+            mail=self.mail,
+            links=self.links,
+            reset_lifetime=self.settings.reset_link_lifetime,
+        )
 
     @cached_property
     def hasher(self) -> Hasher:

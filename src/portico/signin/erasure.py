@@ -1,0 +1,10 @@
+"""Attempts to sign in to an account, deleted with it."""
+
+from portico.accounts.model import Account
+from portico.database.engine import Transaction
+from portico.signin import store
+
+
+async def erase_attempts(tx: Transaction, account: Account) -> None:
+    """Delete the attempts that name an account that is being erased."""
+    await store.erase(tx, account.id)
