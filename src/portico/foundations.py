@@ -24,6 +24,7 @@ from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
 from portico.security.notices import SecurityNotices
+from portico.security.reset_links import ResetLinks
 from portico.security.service import SecurityLinks
 from portico.sessions.model import SessionLengths
 from portico.sessions.service import Sessions
@@ -124,8 +125,14 @@ class Foundations:
             accounts=self.accounts,
             protection=self.protection,
             mail=self.mail,
-            links=self.links,
-            reset_lifetime=self.settings.reset_link_lifetime,
+            reset_links=self.reset_links,
+        )
+
+    @cached_property
+    def reset_links(self) -> ResetLinks:
+        """The mails with a link for choosing a new password."""
+        return ResetLinks(
+            audit=self.audit, mail=self.mail, links=self.links, lifetime=self.settings.reset_link_lifetime
         )
 
     @cached_property

@@ -160,7 +160,7 @@ class House(Foundations):
             password_change=self.password_change,
             sign_in=self.sign_in,
             wake=self._wake_mail,
-            lifetime=self.settings.reset_link_lifetime,
+            reset_links=self.reset_links,
         )
 
     @cached_property

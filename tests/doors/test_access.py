@@ -150,6 +150,7 @@ WORTHLESS = {
     "POST /api/v1/tokens/refresh": "the token it is called with",
     "POST /account/passwordreset/new": "the form, which is bound to a link",
     "POST /signup/link": "the form, which is bound to a link",
+    "POST /account/not-me": "the form, which is bound to a link",
 }
 """Where anybody may knock, but what a stranger brings along is worth nothing."""
 TOM = "tom@north-clinic.example"

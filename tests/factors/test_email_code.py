@@ -6,7 +6,8 @@ import pytest
 
 from portico.database.engine import Database, Transaction
 from portico.factors.contract import EmailCodeAnswer, PasswordAnswer, Subject
-from portico.factors.email_code import CODE_LIFETIME, LINK_LIFETIME, CodeLinkState, EmailCodeFactor, IssuedCode
+from portico.factors.email_code import CODE_LIFETIME, LINK_LIFETIME, EmailCodeFactor, IssuedCode
+from portico.factors.mailed_link import LinkState
 from portico.factors.proof import ProofClass, ProofKind
 from portico.kernel.chance import SystemChance
 from portico.kernel.sealing import SealingKeys
@@ -79,8 +80,8 @@ async def test_only_the_newest_counts(database: Database) -> None:  # D18
     second = await reissue(database)
     assert await is_right(database, first.code) == (first.code == second.code)
     assert await is_right(database, second.code)
-    assert (await FACTOR.find_link(database, first.link_token, NOW))[0] is CodeLinkState.INVALID
-    assert await FACTOR.find_link(database, second.link_token, NOW) == (CodeLinkState.LIVE, ATTEMPT)
+    assert (await FACTOR.find_link(database, first.link_token, NOW))[0] is LinkState.INVALID
+    assert await FACTOR.find_link(database, second.link_token, NOW) == (LinkState.LIVE, ATTEMPT)
 
 
 async def test_five_tries_are_taken_however_many_ask_at_once(database: Database, race_width: int) -> None:  # D18
@@ -98,9 +99,9 @@ async def test_the_last_second_counts(database: Database) -> None:  # D18
     late = await database.transact(lambda tx: FACTOR.take_try(tx, NOW + CODE_LIFETIME + SECOND, ATTEMPT))
     assert late is not None
     assert late.code == "email_code.over"
-    assert (await FACTOR.find_link(database, issued.link_token, NOW + LINK_LIFETIME))[0] is CodeLinkState.LIVE
+    assert (await FACTOR.find_link(database, issued.link_token, NOW + LINK_LIFETIME))[0] is LinkState.LIVE
     over = await FACTOR.find_link(database, issued.link_token, NOW + LINK_LIFETIME + SECOND)
-    assert over[0] is CodeLinkState.EXPIRED
+    assert over[0] is LinkState.EXPIRED
 
 
 async def test_code_and_link_are_burnt_once_together(database: Database, race_width: int) -> None:  # rule 1
@@ -113,7 +114,7 @@ async def test_code_and_link_are_burnt_once_together(database: Database, race_wi
         return await FACTOR.spend_link(tx, issued.link_token, NOW) is not None
 
     assert sum(await race(database, race_width, use)) == 1
-    assert (await FACTOR.find_link(database, issued.link_token, NOW))[0] is CodeLinkState.USED
+    assert (await FACTOR.find_link(database, issued.link_token, NOW))[0] is LinkState.USED
     assert await database.transact(lambda tx: FACTOR.issue(tx, NOW, ATTEMPT)) is None
 
 

@@ -7,13 +7,13 @@ newest mail alone counts. Whether the address belongs to anybody changes nothing
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 import msgspec
 
 from portico.database.engine import Reader, Transaction
 from portico.factors import store
 from portico.factors.contract import EmailCodeAnswer, Judgement, ProofAnswer, Subject
+from portico.factors.mailed_link import LinkState
 from portico.factors.model import MailedCode
 from portico.factors.proof import Failure, Proof, ProofClass, ProofKind
 from portico.kernel.chance import Chance
@@ -32,15 +32,6 @@ _SWEEP_BATCH = 5_000
 WRONG = "email_code.wrong"
 OVER = "email_code.over"
 USED_UP = "email_code.used_up"
-
-
-class CodeLinkState(StrEnum):
-    """What has become of a link that was mailed with a code."""
-
-    LIVE = "live"
-    USED = "used"
-    EXPIRED = "expired"
-    INVALID = "invalid"
 
 
 class IssuedCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,14 +124,14 @@ class EmailCodeFactor:
             return False
         return await store.spend_code(tx, judgement.proof.credential or "", judgement.burns, now)
 
-    async def find_link(self, reader: Reader, token: str, now: datetime) -> tuple[CodeLinkState, str | None]:
+    async def find_link(self, reader: Reader, token: str, now: datetime) -> tuple[LinkState, str | None]:
         """What has become of the link with this token, and whose attempt it is; changes nothing."""
         found = await store.find_code_by_link(reader, token_hash(token)) if is_token(token) else None
         if found is None:
-            return CodeLinkState.INVALID, None
+            return LinkState.INVALID, None
         if found.spent_at is not None:
-            return CodeLinkState.USED, found.attempt_id
-        state = CodeLinkState.LIVE if now < found.link_expires_at else CodeLinkState.EXPIRED
+            return LinkState.USED, found.attempt_id
+        state = LinkState.LIVE if now < found.link_expires_at else LinkState.EXPIRED
         return state, found.attempt_id
 
     async def spend_link(self, tx: Transaction, token: str, now: datetime) -> str | None:

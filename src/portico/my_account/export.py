@@ -23,7 +23,7 @@ from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
 from portico.mail.service import Mail
-from portico.my_account.proven import prove_current
+from portico.my_account.step_up import prove_password
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.service import SignIn
@@ -160,7 +160,7 @@ class OwnData:
         signed_in = visitor.signed_in
         if signed_in is None:
             raise NotFound("no session")
-        failure = await prove_current(self._sign_in, self._clock, visitor, current_password)
+        failure = await prove_password(self._sign_in, self._clock, visitor, current_password)
         if failure is not None:
             return failure
         now = self._clock.now()

@@ -12,7 +12,7 @@ from portico.factors.model import SignInMethod
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Conflict, NotFound
-from portico.my_account.proven import prove_current
+from portico.my_account.step_up import prove_password
 from portico.sessions.model import SignedIn
 from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
@@ -64,7 +64,7 @@ class OwnProfile:
         refusal = self._profiles.find_refusal(account, handle, now)
         if refusal is not None:
             return self._handle_failure(account, refusal)
-        failure = await prove_current(self._sign_in, self._clock, visitor, current_password)
+        failure = await prove_password(self._sign_in, self._clock, visitor, current_password)
         if failure is not None:
             return failure
         now = self._clock.now()

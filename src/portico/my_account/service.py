@@ -8,7 +8,7 @@ from portico.factors.model import own_data_of
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound, NotSignedIn
-from portico.my_account.proven import prove_current
+from portico.my_account.step_up import prove_password
 from portico.sessions.model import BrowserToken, KnownDevice, OpenSession, SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.answers import NewPasswordAnswer
@@ -106,4 +106,4 @@ class MyAccount:
 
     async def _prove_current(self, visitor: Visitor, current_password: str) -> Failure | None:
         """Step up with the present password; why that failed, or None."""
-        return await prove_current(self._sign_in, self._clock, visitor, current_password)
+        return await prove_password(self._sign_in, self._clock, visitor, current_password)

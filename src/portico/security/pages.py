@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from portico.factors.mailed_link import LinkState
 from portico.kernel.messages import message
-from portico.kernel.tokens import is_token, token_hash
 from portico.security.service import SecurityLinks
 from portico.web import cookies
 from portico.web.body import Form
+from portico.web.link_cookie import LinkCookie
 from portico.web.pages import Pages
 from portico.web.routing import Access, Endpoint
 
@@ -33,6 +33,7 @@ class SecurityPages:
 
     def __init__(self, *, pages: Pages, security: SecurityLinks) -> None:
         self._pages = pages
+        self._link = LinkCookie(pages, cookies.SECURITY_LINK, cookies.SECURITY_LINK_LIFETIME)
         self._security = security
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -51,47 +52,36 @@ class SecurityPages:
         if look.state is not LinkState.LIVE:
             return self._gone(request, look.state)
         response = self._pages.go(request, NOT_ME)
-        self._pages.cookies.set(response, cookies.SECURITY_LINK, token, cookies.SECURITY_LINK_LIFETIME)
+        self._link.keep(response, token)
         return response
 
     async def show(self, request: Request) -> Response:
         """What happened, and what the button will do."""
-        look = await self._security.look(self._token(request))
+        look = await self._security.look(self._link.token(request))
         if look.state is not LinkState.LIVE:
             return self._gone(request, look.state)
         return self._pages.show(
             request,
             "security/not_me.html",
-            bound_to=self._binding(request),
+            bound_to=self._link.binding(request),
             what=message(f"security.event.{look.event}"),
             restores=look.restores,
         )
 
     async def say_not_me(self, request: Request) -> Response:
         """Burn the link and act."""
-        token = self._token(request)
-        if not token:
-            return self._pages.go(request, NOT_ME)
-        await self._pages.read(request, Form, bound_to=self._binding(request))
-        done = await self._security.say_not_me(token, self._pages.language(request))
+        await self._pages.read(request, Form, bound_to=self._link.binding(request))
+        done = await self._security.say_not_me(self._link.token(request), self._pages.language(request))
         if isinstance(done, LinkState):
             return self._pages.go(request, NOT_ME)
         response = self._pages.go(request, DONE)
-        self._pages.cookies.clear(response, cookies.SECURITY_LINK)
+        self._link.forget(response)
         restored = message(f"security.done.restored.{done.restored.value}")
         return self._pages.leave_notice(request, response, DONE, said=restored)
 
     async def show_done(self, request: Request) -> Response:
         """What was done, and what comes next."""
         return self._pages.show(request, "security/done.html", restored=self._pages.find_notice(request).said_message())
-
-    def _token(self, request: Request) -> str:
-        token = self._pages.cookies.find(request, cookies.SECURITY_LINK) or ""
-        return token if is_token(token) else ""
-
-    def _binding(self, request: Request) -> str:
-        """The form belongs to one link: another one opened in the same browser must not be burnt by it."""
-        return token_hash(self._token(request)).hex()
 
     def _gone(self, request: Request, state: LinkState) -> Response:
         """The page for a dead link, which offers a reset."""

@@ -14,14 +14,14 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
-from portico.factors.mailed_link import LIFETIME as RESET_LIFETIME
-from portico.factors.mailed_link import LinkState, MailedLinkFactor
+from portico.factors.mailed_link import LinkState
 from portico.kernel.clock import Clock
 from portico.kernel.tokens import is_token, token_hash
-from portico.mail.model import NotMeDone, PasswordResetLink
+from portico.mail.model import NotMeDone
 from portico.mail.service import Mail
 from portico.security import store
 from portico.security.model import Restored, Secured, SecurityLink
+from portico.security.reset_links import ResetLinks
 
 _SWEEP_AFTER = timedelta(days=30)
 _SWEEP_BATCH = 5_000
@@ -47,8 +47,7 @@ class SecurityLinks:
         accounts: Accounts,
         protection: Protection,
         mail: Mail,
-        links: MailedLinkFactor,
-        reset_lifetime: timedelta = RESET_LIFETIME,
+        reset_links: ResetLinks,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -56,8 +55,7 @@ class SecurityLinks:
         self._accounts = accounts
         self._protection = protection
         self._mail = mail
-        self._links = links
-        self._reset_lifetime = reset_lifetime
+        self._reset_links = reset_links
 
     async def look(self, token: str) -> Look:
         """What a link is worth, without using it: mail scanners open links too."""
@@ -132,16 +130,7 @@ class SecurityLinks:
         await self._mail.add_mail(tx, now, notice, recipient=account.address, language=language, account_id=account.id)
         if account.state is not AccountState.ACTIVE:
             return
-        token, expires_at = await self._links.add_link(tx, now, account.id, account.epoch, self._reset_lifetime)
-        message = PasswordResetLink(
-            handle=account.handle,
-            link_token=token,
-            expires_at=expires_at,
-            active_hours=self._reset_lifetime // timedelta(hours=1),
-            time_zone=account.time_zone,
-        )
-        await self._mail.add_mail(tx, now, message, recipient=account.address, language=language, account_id=account.id)
-        await self._audit.append(tx, now, Event(kind=EventKind.RESET_REQUESTED, subject_id=account.id))
+        await self._reset_links.send(tx, now, account, language=language)
 
 
 def _state(link: SecurityLink | None, now: datetime) -> LinkState:

@@ -14,19 +14,18 @@ from portico.audit.service import Audit
 from portico.database.engine import Reader, Transaction
 from portico.factors.model import OwnData, PasswordProperties
 from portico.factors.password import NewPassword, PasswordFactor
-from portico.factors.proof import Failure, Proof, ProofKind
+from portico.factors.proof import Failure, Proof
 from portico.factors.screening import PasswordScreen
 from portico.kernel.errors import Conflict, NotFound
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import PasswordChanged
 from portico.security.notices import SecurityNotices
+from portico.security.rules import has_second_factor
 from portico.sessions.devices import device_name
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark, Purpose
 from portico.signin.situation import Visitor
 from portico.throttle.service import Throttle
-
-_STRONG = frozenset({ProofKind.TOTP, ProofKind.PASSKEY, ProofKind.RECOVERY_CODE})
 
 
 class PasswordChange:
@@ -108,7 +107,7 @@ class PasswordChange:
         """
         before = await self._password.find_properties(tx, account.id)
         was_mailed = before is not None and before.through_mailbox
-        is_strong = any(proof.kind in _STRONG for proof in proofs)
+        is_strong = has_second_factor(proofs)
         properties = PasswordProperties(through_mailbox=is_reset or (was_mailed and not is_strong))
         await self._password.set_password(tx, now, account.id, new, properties)
         epoch = await self._accounts.end_everything(tx, now, account.id, epoch=account.epoch)

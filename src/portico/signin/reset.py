@@ -6,7 +6,7 @@ attempt of its own purpose: it runs through the same decision, opens no session,
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 import structlog
@@ -17,14 +17,15 @@ from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
 from portico.factors.contract import MailedLinkAnswer, Subject
-from portico.factors.mailed_link import LIFETIME, LinkState, MailedLinkFactor
+from portico.factors.mailed_link import LinkState, MailedLinkFactor
 from portico.factors.model import own_data_of
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Conflict, Throttled
 from portico.kernel.normalise import identifier_key, one_line
-from portico.mail.model import MailRequest, PasswordResetLink
+from portico.mail.model import MailRequest
 from portico.mail.service import Mail
+from portico.security.reset_links import ResetLinks
 from portico.signin import store
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import ClientKind, Purpose
@@ -70,8 +71,8 @@ class PasswordReset:
         links: MailedLinkFactor,
         password_change: PasswordChange,
         sign_in: SignIn,
+        reset_links: ResetLinks,
         wake: Callable[[], None],
-        lifetime: timedelta = LIFETIME,
     ) -> None:
         """``wake`` tells the job that works on requests that there is one."""
         self._database = database
@@ -84,7 +85,7 @@ class PasswordReset:
         self._password_change = password_change
         self._sign_in = sign_in
         self._wake = wake
-        self._lifetime = lifetime
+        self._reset_links = reset_links
 
     async def request(self, typed: str, visitor: Visitor) -> None:
         """Ask for a link. Writes the same row whoever is meant; raises Throttled when a network asks too often."""
@@ -105,23 +106,7 @@ class PasswordReset:
         account = await self._accounts.find_by_key(tx, request.identifier_key)
         if account is None or not await self._throttle.take_mail(tx, now, RESET, account.address_key):
             return
-        token, expires_at = await self._links.add_link(tx, now, account.id, account.epoch, self._lifetime)
-        message = PasswordResetLink(
-            handle=account.handle,
-            link_token=token,
-            expires_at=expires_at,
-            active_hours=self._lifetime // timedelta(hours=1),
-            time_zone=account.time_zone,
-        )
-        await self._mail.add_mail(
-            tx,
-            now,
-            message,
-            recipient=account.address,
-            language=account.language or request.language,
-            account_id=account.id,
-        )
-        await self._audit.append(tx, now, Event(kind=EventKind.RESET_REQUESTED, subject_id=account.id))
+        await self._reset_links.send(tx, now, account, language=request.language)
 
     async def open_link(self, token: str) -> OpenLink:
         """What a link is worth, without using it: mail scanners open links too."""

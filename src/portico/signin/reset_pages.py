@@ -14,12 +14,12 @@ from portico.factors.password import PasswordFactor
 from portico.factors.password_rules import criteria
 from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
-from portico.kernel.tokens import is_token, token_hash
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.door import Visitors
 from portico.signin.reset import OpenLink, PasswordReset
 from portico.web import cookies
 from portico.web.body import Form
+from portico.web.link_cookie import LinkCookie
 from portico.web.pages import Pages
 from portico.web.routing import Access, Endpoint
 
@@ -54,6 +54,7 @@ class ResetPages:
 
     def __init__(self, *, pages: Pages, visitors: Visitors, reset: PasswordReset, password: PasswordFactor) -> None:
         self._pages = pages
+        self._link = LinkCookie(pages, cookies.RESET_LINK, cookies.RESET_LINK_LIFETIME)
         self._visitors = visitors
         self._reset = reset
         self._password = password
@@ -111,7 +112,7 @@ class ResetPages:
         if link.state is not LinkState.LIVE:
             return self._gone(request, link.state)
         response = self._pages.go(request, CHOOSE)
-        self._pages.cookies.set(response, cookies.RESET_LINK, token, cookies.RESET_LINK_LIFETIME)
+        self._link.keep(response, token)
         return response
 
     async def show_choose(self, request: Request) -> Response:
@@ -122,7 +123,7 @@ class ResetPages:
         return self._pages.show(
             request,
             "reset/choose.html",
-            bound_to=self._binding(request),
+            bound_to=self._link.binding(request),
             identifier=link.account.address,
             criteria=criteria(self._password.policy),
             failure=self._pages.find_notice(request).shown_failure(),
@@ -130,12 +131,12 @@ class ResetPages:
 
     async def choose(self, request: Request) -> Response:
         """Burn the link and set the password."""
-        form = await self._pages.read(request, ChooseForm, bound_to=self._binding(request))
+        form = await self._pages.read(request, ChooseForm, bound_to=self._link.binding(request))
         answer = NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password)
-        done = await self._reset.finish(self._token(request), answer, await self._visitors.browser(request))
+        done = await self._reset.finish(self._link.token(request), answer, await self._visitors.browser(request))
         if done.is_done:
             response = self._pages.go(request, DONE)
-            self._pages.cookies.clear(response, cookies.RESET_LINK)
+            self._link.forget(response)
             return response
         if done.refused is not None:
             code = f"signin.refused.{done.refused.reason.value}"
@@ -153,15 +154,7 @@ class ResetPages:
         return self._pages.show(request, "reset/done.html")
 
     async def _open(self, request: Request) -> OpenLink:
-        return await self._reset.open_link(self._token(request))
-
-    def _token(self, request: Request) -> str:
-        token = self._pages.cookies.find(request, cookies.RESET_LINK) or ""
-        return token if is_token(token) else ""
-
-    def _binding(self, request: Request) -> str:
-        """The form belongs to one link: another one opened in the same browser must not be burnt by it."""
-        return token_hash(self._token(request)).hex()
+        return await self._reset.open_link(self._link.token(request))
 
     def _gone(self, request: Request, state: LinkState) -> Response:
         """The page for a dead link, which offers a new one."""

@@ -11,7 +11,8 @@ import msgspec
 
 from portico.database.engine import Database, Transaction
 from portico.factors.contract import Judgement
-from portico.factors.email_code import CodeLinkState, EmailCodeFactor, mailbox_proof
+from portico.factors.email_code import EmailCodeFactor, mailbox_proof
+from portico.factors.mailed_link import LinkState
 from portico.factors.proof import ProofKind
 from portico.kernel.clock import Clock
 from portico.kernel.errors import BadInput, Conflict, NotAllowed, Throttled
@@ -33,7 +34,7 @@ class SignUpClosed(NotAllowed):
 class SignUpLink(msgspec.Struct, frozen=True, kw_only=True):
     """What a mailed link is worth now; the address only while it lives."""
 
-    state: CodeLinkState
+    state: LinkState
     address: str = ""
 
 
@@ -95,11 +96,11 @@ class SignUp:
         """What a link is worth, without using it: mail scanners open links too."""
         now = self._clock.now()
         state, attempt_id = await self._email_code.find_link(self._database, token, now)
-        if state is not CodeLinkState.LIVE:
+        if state is not LinkState.LIVE:
             return SignUpLink(state=state)
         attempt = await store.find_attempt(self._database, attempt_id or "")
         if attempt is None or attempt.state is not AttemptState.OPEN or now >= attempt.expires_at:
-            return SignUpLink(state=CodeLinkState.EXPIRED)
+            return SignUpLink(state=LinkState.EXPIRED)
         return SignUpLink(state=state, address=attempt.identifier)
 
     async def go_on(self, token: str, visitor: Visitor) -> Attempt | None:

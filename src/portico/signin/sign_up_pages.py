@@ -10,12 +10,11 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from portico.factors.email_code import CodeLinkState
+from portico.factors.mailed_link import LinkState
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Conflict
 from portico.kernel.messages import message
 from portico.kernel.normalise import IDENTIFIER_MAX, address_key, one_line
-from portico.kernel.tokens import is_token, token_hash
 from portico.sessions.door import SessionGate
 from portico.signin.attempt import ClientKind
 from portico.signin.door import Visitors
@@ -24,6 +23,7 @@ from portico.signin.sign_up import SignUp
 from portico.signin.situation import Beginning
 from portico.web import cookies
 from portico.web.body import Form
+from portico.web.link_cookie import LinkCookie
 from portico.web.pages import Pages
 from portico.web.return_to import own_path
 from portico.web.routing import Access, Endpoint
@@ -32,9 +32,9 @@ ADDRESS = "/signup"
 LINK = "/signup/link"
 
 _GONE = {
-    CodeLinkState.USED: HTTPStatus.GONE,
-    CodeLinkState.EXPIRED: HTTPStatus.GONE,
-    CodeLinkState.INVALID: HTTPStatus.NOT_FOUND,
+    LinkState.USED: HTTPStatus.GONE,
+    LinkState.EXPIRED: HTTPStatus.GONE,
+    LinkState.INVALID: HTTPStatus.NOT_FOUND,
 }
 
 
@@ -50,6 +50,7 @@ class SignUpPages:
 
     def __init__(self, *, pages: Pages, visitors: Visitors, gate: SessionGate, sign_up: SignUp, clock: Clock) -> None:
         self._pages = pages
+        self._link = LinkCookie(pages, cookies.SIGN_UP_LINK, cookies.SIGN_UP_LINK_LIFETIME)
         self._visitors = visitors
         self._gate = gate
         self._sign_up = sign_up
@@ -110,43 +111,35 @@ class SignUpPages:
         """Move a live token into its cookie; say so where the link is dead."""
         token = request.path_params["token"]
         link = await self._sign_up.open_link(token)
-        if link.state is not CodeLinkState.LIVE:
+        if link.state is not LinkState.LIVE:
             return self._gone(request, link.state)
         response = self._pages.go(request, LINK)
-        self._pages.cookies.set(response, cookies.SIGN_UP_LINK, token, cookies.SIGN_UP_LINK_LIFETIME)
+        self._link.keep(response, token)
         return response
 
     async def show_link(self, request: Request) -> Response:
         """Ask whether to go on in this browser."""
-        link = await self._sign_up.open_link(self._token(request))
-        if link.state is not CodeLinkState.LIVE:
+        link = await self._sign_up.open_link(self._link.token(request))
+        if link.state is not LinkState.LIVE:
             return self._gone(request, link.state)
         return self._pages.show(
-            request, "signin/sign_up_link.html", bound_to=self._binding(request), address=link.address
+            request, "signin/sign_up_link.html", bound_to=self._link.binding(request), address=link.address
         )
 
     async def go_on(self, request: Request) -> Response:
         """Burn the link and go on with the sign-up in this browser."""
-        await self._pages.read(request, Form, bound_to=self._binding(request))
+        await self._pages.read(request, Form, bound_to=self._link.binding(request))
         try:
-            attempt = await self._sign_up.go_on(self._token(request), await self._visitors.browser(request))
+            attempt = await self._sign_up.go_on(self._link.token(request), await self._visitors.browser(request))
         except Conflict:
             attempt = None
         if attempt is None:
             return self._pages.go(request, LINK)
         response = self._pages.go(request, f"/signin/{attempt.id}")
-        self._pages.cookies.clear(response, cookies.SIGN_UP_LINK)
+        self._link.forget(response)
         return response
 
-    def _token(self, request: Request) -> str:
-        token = self._pages.cookies.find(request, cookies.SIGN_UP_LINK) or ""
-        return token if is_token(token) else ""
-
-    def _binding(self, request: Request) -> str:
-        """The form belongs to one link: another one opened in the same browser must not be burnt by it."""
-        return token_hash(self._token(request)).hex()
-
-    def _gone(self, request: Request, state: CodeLinkState) -> Response:
+    def _gone(self, request: Request, state: LinkState) -> Response:
         """The page for a dead link."""
         return self._pages.show(
             request,
