@@ -12,6 +12,7 @@ from starlette.responses import Response
 from portico.factors.mailed_link import LinkState
 from portico.kernel.messages import message
 from portico.kernel.tokens import is_token, token_hash
+from portico.security.model import Restored
 from portico.security.service import SecurityLinks
 from portico.web import cookies
 from portico.web.body import Form
@@ -78,6 +79,8 @@ class SecurityPages:
             return self._pages.go(request, NOT_ME)
         response = self._pages.go(request, DONE)
         self._pages.cookies.clear(response, cookies.SECURITY_LINK)
+        if done.restored is Restored.NO:
+            return response
         restored = message(f"security.done.restored.{done.restored.value}")
         return self._pages.leave_notice(request, response, DONE, said=restored)
 
