@@ -243,7 +243,15 @@ def test_foreign_files_are_refused(built: Path, tmp_path: Path) -> None:  # D2
 def test_an_operator_builds_one(listed: Path, tmp_path: Path) -> None:  # D2
     with listed.open("ab") as file:
         file.write(b"damaged\n" * (TOLD_DAMAGE + 5))
-    command = [sys.executable, "-m", "portico", "passwords", "build-filter", listed, tmp_path / "filter"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "portico",
+        "passwords",
+        "build-filter",
+        listed,
+        tmp_path / "filter",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'filter'} knows 2,000 passwords from 2,025 lines.\n"
@@ -271,7 +279,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         with path.open("wb") as file:
             for number in range(count):
                 file.write(hashlib.sha256(b"%d" % number).hexdigest()[:40].encode() + b":1\n")
-        command = [sys.executable, "-c", code, path, tmp_path / "filter"]
+        command: list[str | Path] = [sys.executable, "-c", code, path, tmp_path / "filter"]
         done = subprocess.run(command, env={**os.environ}, capture_output=True, check=True, text=True)
         used.append(int(done.stdout))
     assert used[1] < used[0] + 12 * 1024, f"{used} KiB"
