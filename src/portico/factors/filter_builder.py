@@ -24,7 +24,9 @@ from typing import BinaryIO
 from portico.factors.breach_filter import ENTRIES_AT, ENTRY_BYTES, HEADER, KEPT_BYTES, PLACE, PLACES, Header
 from portico.kernel.errors import Misconfigured
 
-PIECE_ENTRIES = 1 << 20
+PIECE_ENTRIES = 1 << 18
+READ_AHEAD = 1 << 20
+"""Entries that all pieces together hold in memory while they are merged."""
 PROGRESS_LINES = 1 << 19
 TOLD_DAMAGE = 20
 """How many damaged lines are named; the others are counted."""
@@ -155,7 +157,7 @@ class _Pieces:
         for length in self.lengths:
             starts.append((at, length))
             at += length
-        share = max(64, PIECE_ENTRIES // len(self.lengths))  # all pieces together are read ahead by one piece's worth
+        share = max(64, READ_AHEAD // len(self.lengths))
         pieces = [self._read(start, length, share) for start, length in starts]
         return chain.from_iterable(pieces) if self._is_in_order else heapq.merge(*pieces)
 

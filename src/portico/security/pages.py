@@ -11,11 +11,7 @@ from starlette.responses import Response
 
 from portico.factors.mailed_link import LinkState
 from portico.kernel.messages import message
-<<<<<<< HEAD
-=======
-from portico.kernel.tokens import is_token, token_hash
 from portico.security.model import Restored
->>>>>>> h4
 from portico.security.service import SecurityLinks
 from portico.web import cookies
 from portico.web.body import Form
@@ -80,13 +76,9 @@ class SecurityPages:
         if isinstance(done, LinkState):
             return self._pages.go(request, NOT_ME)
         response = self._pages.go(request, DONE)
-<<<<<<< HEAD
         self._link.forget(response)
-=======
-        self._pages.cookies.clear(response, cookies.SECURITY_LINK)
         if done.restored is Restored.NO:
             return response
->>>>>>> h4
         restored = message(f"security.done.restored.{done.restored.value}")
         return self._pages.leave_notice(request, response, DONE, said=restored)
 
