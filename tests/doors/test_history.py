@@ -163,6 +163,8 @@ async def test_everything_that_is_kept_is_in_one_file(free_world: World) -> None
         await browser.sign_in()
         await client.sign_in()
         image = (await client.send_bytes("PUT", "/account/picture", picture())).json()["picture"]
+        asked = {"new_address": "nora@elsewhere.example", "current_password": PASSWORD}
+        assert (await client.call("POST", "/account/address-change", asked)).status_code == 200
         free_world.clock.advance(minutes=1)
         disposition, document = await download(browser)
         assert disposition == 'attachment; filename="portico-export-nora.json"'
@@ -174,6 +176,7 @@ async def test_everything_that_is_kept_is_in_one_file(free_world: World) -> None
         assert [method.kind for method in export.sign_in_methods] == ["password"]
         assert {session.kind for session in export.sessions} == {"browser", "native"}
         assert {device.name for device in export.devices} == {"Firefox, Linux", ""}
+        assert [(each.new_address, each.state) for each in export.address_changes] == [(asked["new_address"], "codes")]
         assert {mail.kind for mail in export.mails} == {"password_reset_link", "new_device"}
         assert next(mail.status for mail in export.mails if mail.kind == "password_reset_link") == "delivered"
         kinds = [event.kind for event in export.history]

@@ -23,6 +23,7 @@ from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
 from portico.mail.service import Mail
+from portico.my_account.address.store import list_changes
 from portico.my_account.step_up import prove_password
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
@@ -93,6 +94,17 @@ class ExportedDevice(msgspec.Struct, frozen=True, kw_only=True):
     last_signed_in_at: datetime
 
 
+class ExportedAddressChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of address, on its way or over."""
+
+    old_address: str
+    new_address: str
+    state: str
+    device: str
+    requested_at: datetime
+    effective_at: datetime | None
+
+
 class ExportedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, as the audit trail has it."""
 
@@ -125,6 +137,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     sign_in_methods: list[ExportedMethod]
     sessions: list[ExportedSession]
     devices: list[ExportedDevice]
+    address_changes: list[ExportedAddressChange]
     history: list[ExportedEvent]
     mails: list[ExportedMail]
 
@@ -188,6 +201,9 @@ class OwnData:
             sign_in_methods=[_exported(method, ExportedMethod) for method in methods],
             sessions=[_exported(session, ExportedSession) for session in sessions],
             devices=[_exported(device, ExportedDevice) for device in devices],
+            address_changes=[
+                _exported(change, ExportedAddressChange) for change in await list_changes(database, account_id)
+            ],
             history=[
                 ExportedEvent(
                     at=recorded.at,

@@ -66,6 +66,12 @@ async def cancel_open(tx: Transaction, account_id: str, now: datetime) -> int:
     )
 
 
+async def list_changes(reader: Reader, account_id: str) -> list[AddressChange]:
+    """Every change of an account that is still kept, newest first."""
+    sql = f"SELECT {_COLUMNS} FROM address_changes WHERE account_id = $1 ORDER BY requested_at DESC, id DESC"
+    return [_change(row) for row in await reader.list_rows(sql, account_id)]
+
+
 async def set_codes(tx: Transaction, change: AddressChange, old_mac: bytes, new_mac: bytes) -> bool:
     """Keep the codes about to be mailed; False if the change has moved on since it was read."""
     kept = await tx.execute(
