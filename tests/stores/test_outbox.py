@@ -241,7 +241,7 @@ async def test_operators_see_everything_but_secrets_newest_first(database: Datab
     records = await mail_room().list_mails(database)
     assert {record.id for record in records[:2]} == {second, third.id}
     assert records[2].id == first
-    assert set(records[2].params) == {"handle", "expires_at", "active_hours"}
+    assert set(records[2].params) == {"handle", "expires_at", "active_hours", "time_zone"}
     assert TOKEN not in repr(records)
     page = await mail_room().list_mails(database, before_id=records[0].id, limit=1)
     assert page == [records[1]]

@@ -54,7 +54,13 @@ class PostgresServer:
     async def create(self, template: str | None = None) -> str:
         """Make a database, empty or a copy of another; its name."""
         name = f"portico_test_{os.getpid()}_{time.perf_counter_ns()}"
-        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}")
+        connection = await asyncpg.connect(self.url)
+        try:
+            # Copying files takes a sixth of the time of copying pages through the log (PostgreSQL 15 and later).
+            strategy = "STRATEGY FILE_COPY" if connection.get_server_version() >= (15,) else ""
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'} {strategy}")
+        finally:
+            await connection.close()
         return name
 
     async def drop(self, name: str) -> None:

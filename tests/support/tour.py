@@ -216,7 +216,7 @@ WALKS: tuple[Walk, ...] = (
 
 async def _try_too_often(teller: BrowserTeller) -> None:
     """Until there is no try left for somebody who does not exist."""
-    await teller.identify("nobody.at.all@north-clinic.example")
+    await teller.identify(f"nobody.{SystemChance().draw_bytes(6).hex()}@north-clinic.example")
     for _ in range(15):
         await teller.give_password("not-my-Password-1")
         if await teller.page.locator("form[method=post]").count() == 0:
