@@ -101,6 +101,7 @@ class House(Foundations):
             codes=self.codes,
             account_creation=AccountCreation(
                 accounts=self.accounts,
+                mail=self.mail,
                 password=self.password,
                 password_change=self.password_change,
                 terms=self.terms,

@@ -291,3 +291,12 @@ def test_a_password_that_cannot_be_written_is_none(password: str) -> None:  # D1
 
 def test_the_limits_stand_in_the_order_that_keeps_any_address_typable() -> None:
     assert IDENTIFIER_MAX > ADDRESS_MAX > LOCAL_PART_MAX
+
+
+def test_a_key_stays_a_key_when_something_invisible_kept_an_accent_apart() -> None:  # D1
+    typed = "e\u00ad\u0301x@example.org"
+    assert address_key(typed) == address_key(one_line(typed)) == "\u00e9x@example.org"
+
+
+def test_a_domain_with_a_dot_at_its_end_is_no_second_spelling() -> None:  # D1
+    assert address_key("nora@example.org.") is None

@@ -160,3 +160,14 @@ async def test_of_many_pictures_at_once_some_are_asked_to_come_back() -> None:
     assert len(done) + sum(isinstance(each, Busy) for each in results) == 20
     assert len(done) < 20
     assert await pictures.encode(upload) == done[0], "afterwards there is room again"
+
+
+def test_a_picture_in_very_many_scans_is_refused_before_it_is_decoded() -> None:
+    """Each scan may cost a pass over all pixels, and takes but a few bytes."""
+    whole = picture("JPEG", (64, 64))
+    scan = whole.index(b"\xff\xda")
+    repeated = whole[:-2] + 200 * whole[scan:-2] + whole[-2:]
+    with pytest.raises(BadInput) as caught:
+        encode_picture(repeated)
+    assert caught.value.params["reason"] == "unreadable"
+    assert "scans" in str(caught.value)

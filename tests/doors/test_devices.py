@@ -179,3 +179,13 @@ async def test_devices_of_an_earlier_epoch_are_known_no_more(free_world: World) 
 async def list_devices(client: Native) -> list[dict[str, object]]:
     listed: list[dict[str, object]] = (await client.call("GET", "/account/devices")).json()["devices"]
     return listed
+
+
+async def test_a_new_device_is_told_even_when_every_device_was_forgotten(free_world: World) -> None:  # D22
+    async with free_world.browser() as own, free_world.browser() as strange:
+        await own.sign_in()
+        (device,) = await free_world.house.database.list_rows("SELECT device_id FROM device_accounts")
+        await forget(own, device["device_id"])
+        await strange.sign_in()
+    mails = await free_world.house.database.list_rows("SELECT kind FROM outbox")
+    assert [mail["kind"] for mail in mails] == ["new_device"]

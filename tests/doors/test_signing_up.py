@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portico.audit.model import EventKind
+from portico.kernel.clock import to_micros
 from portico.throttle.rates import Limits, Rate
 from tests.support.hashers import WatchedHasher
 from tests.support.refusals import assert_refused
@@ -179,7 +180,7 @@ async def test_only_the_newest_code_works_and_resending_is_bounded(world: World)
         told = (await client.answer(attempt, {"answer": "resend"})).json()
         assert told["failure"]["code"] == "email_code.resend_too_soon"
         newest = first
-        for _ in range(3):
+        for _ in range(4):
             world.clock.advance(seconds=30)
             told = (await client.answer(told, {"answer": "resend"})).json()
             assert "failure" not in told
@@ -305,3 +306,60 @@ async def test_no_step_can_be_skipped(free_world: World, answer: dict[str, str])
         assert told["step"]["step"] == "verify_email"
         assert told["version"] == attempt["version"]
     assert await free_world.house.accounts.find_by_identifier(free_world.house.database, NEWCOMER) is None
+
+
+async def test_an_impatient_click_costs_nothing(world: World) -> None:  # D18
+    async with world.native() as client:
+        told = await begin_by_api(client)
+        for _ in range(6):
+            told = (await client.answer(told, {"answer": "resend"})).json()
+            assert told["failure"]["code"] == "email_code.resend_too_soon"
+        world.clock.advance(seconds=30)
+        assert "failure" not in (await client.answer(told, {"answer": "resend"})).json()
+
+
+async def test_codes_guessed_in_attempt_after_attempt_add_up(make_world: MakeWorld) -> None:  # D18, rule 2
+    limits = Limits(code_try=Rate(burst=7, every=timedelta(minutes=10)))
+    async with make_world(limits=limits) as world:
+        statuses = []
+        for _ in range(2):
+            async with world.native() as client:
+                told = await begin_by_api(client)
+                await world.letters()
+                for _guess in range(5):
+                    answer = await client.answer(told, {"answer": "email_code", "code": "none"})
+                    statuses.append(answer.status_code)
+                    told = answer.json() if answer.status_code == 200 else told
+        assert statuses == [200] * 7 + [429] * 3
+
+
+async def test_a_late_link_does_not_promise_more_than_the_sign_up_lives(world: World) -> None:  # D18
+    async with world.native() as client:
+        told = await begin_by_api(client)
+        world.clock.advance(hours=23)
+        await client.answer(told, {"answer": "resend"})
+        await world.letters()
+    (mail,) = await world.house.database.list_rows("SELECT useless_at FROM outbox ORDER BY id DESC LIMIT 1")
+    assert mail["useless_at"] == to_micros(world.clock.now() + timedelta(hours=1))
+
+
+async def test_two_of_one_name_finish_at_once_and_both_get_an_account(free_world: World, race_width: int) -> None:  # D1
+    clients = min(race_width, 10)
+    ready = []
+    for number in range(clients):
+        address = f"anna@clinic{number}.example"
+        async with free_world.native() as client:
+            attempt = await begin_by_api(client, address)
+            code = await mailed_code(free_world, address)
+            told = (await client.answer(attempt, {"answer": "email_code", "code": code})).json()
+            ready.append((dict(client.headers), told))
+    async with free_world.native() as client:
+
+        async def finish(headers: dict[str, str], attempt: dict[str, object]) -> dict[str, object]:
+            body = {"version": attempt["version"], "answer": CREATE}
+            done = await client.client.post(f"/api/v1/signin/{attempt['id']}", json=body, headers=headers)
+            told: dict[str, object] = done.json()
+            return told
+
+        told = await asyncio.gather(*(finish(*each) for each in ready))
+    assert all("tokens" in each for each in told), told

@@ -27,7 +27,7 @@ async def issue(database: Database, attempt_id: str = ATTEMPT) -> IssuedCode:
 
 async def reissue(database: Database, attempt_id: str = ATTEMPT) -> IssuedCode:
     """Another one."""
-    issued = await database.transact(lambda tx: FACTOR.issue(tx, NOW, attempt_id))
+    issued = await database.transact(lambda tx: FACTOR.issue(tx, NOW, attempt_id, NOW + LINK_LIFETIME + SECOND))
     assert issued is not None
     return issued
 
@@ -115,7 +115,7 @@ async def test_code_and_link_are_burnt_once_together(database: Database, race_wi
 
     assert sum(await race(database, race_width, use)) == 1
     assert (await FACTOR.find_link(database, issued.link_token, NOW))[0] is LinkState.USED
-    assert await database.transact(lambda tx: FACTOR.issue(tx, NOW, ATTEMPT)) is None
+    assert await database.transact(lambda tx: FACTOR.issue(tx, NOW, ATTEMPT, NOW + LINK_LIFETIME)) is None
 
 
 async def test_another_is_asked_for_half_a_minute_later_by_one(database: Database, race_width: int) -> None:  # D18

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -273,3 +274,21 @@ async def test_a_cheap_foreign_hash_costs_a_wrong_password_what_nobody_costs(for
 async def test_what_is_no_hash_at_all_matches_nothing(hasher: Hasher) -> None:
     for stored in (base64.b64encode(b"x" * 30), b"\xff\xfe", b""):
         assert not await hasher.is_match(stored, PASSWORD)
+
+
+@pytest.mark.parametrize(("salt_bytes", "tag_bytes"), [(16, 64), (64, 32), (64, 64)])
+async def test_argon2id_longer_than_libsodium_takes_is_compared_all_the_same(  # D4
+    hasher: Hasher, salt_bytes: int, tag_bytes: int
+) -> None:
+    salt = b"s" * salt_bytes
+    tag = Argon2id(salt=salt, length=tag_bytes, iterations=2, lanes=1, memory_cost=64).derive(PASSWORD.encode())
+    texts = [base64.b64encode(part).decode().rstrip("=") for part in (salt, tag)]
+    found = read_hash(f"$argon2id$v=19$m=64,t=2,p=1${texts[0]}${texts[1]}")
+    assert not isinstance(found, HashProblem)
+    stored = found.write().encode()
+    assert await hasher.is_match(stored, PASSWORD)
+    assert not await hasher.is_match(stored, "wrong")
+
+
+def test_scrypt_that_would_take_more_memory_than_allowed_is_refused() -> None:  # D4
+    assert isinstance(find_stored(f"$scrypt$ln=1,r=1048576,p=1{SALT}{TAG}"), HashProblem)

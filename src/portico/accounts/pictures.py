@@ -23,6 +23,9 @@ PIXELS_MAX = 40_000_000
 SIDE = 256
 """Pixels of each side of a kept picture."""
 CONTENT_TYPE = "image/webp"
+_JPEG, _SCAN = b"\xff\xd8", b"\xff\xda"
+_SCANS_MAX = 100
+"""Scans in a JPEG (ITU-T T.81 section B.2.3): each may cost a pass over the whole picture; six or ten are usual."""
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _WAITING_MAX = 8
 _QUALITY = 84
@@ -82,6 +85,8 @@ def encode_picture(upload: bytes) -> bytes:
     import PIL.Image
     import PIL.ImageOps
 
+    if upload.startswith(_JPEG) and upload.count(_SCAN) > _SCANS_MAX:
+        raise BadInput("a picture in too many scans", field="picture", reason="unreadable")
     PIL.Image.MAX_IMAGE_PIXELS = None  # our own bound is stricter, and is no warning
     try:
         with PIL.Image.open(io.BytesIO(upload), formats=_FORMATS) as opened:

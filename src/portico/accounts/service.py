@@ -95,8 +95,11 @@ class Accounts:
             terms_accepted_at=now if terms else None,
         )
         # Looked at after the insert: whoever gives this handle up at the same moment has been waited for by then.
-        if not await store.add_account(tx, account) or await store.is_retired(tx, handle_hash(handle_form)):
+        if not await store.add_account(tx, account):
             raise Conflict("the address or the Portico ID is taken")
+        if await store.is_retired(tx, handle_hash(handle_form)):
+            await store.delete_account(tx, account.id)  # whoever catches the error goes on without a half account
+            raise Conflict("the Portico ID was given up, and is nobody's now")
         event = recorded_as or Event(kind=EventKind.ACCOUNT_CREATED)
         await self._audit.append(tx, now, structs.replace(event, subject_id=account.id))
         return account

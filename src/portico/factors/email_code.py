@@ -69,14 +69,17 @@ class EmailCodeFactor:
         """Note that another code was asked for; False if the last was asked for just now, or one was used."""
         return await store.expect_code_again(tx, attempt_id, now, now - RESEND_AFTER)
 
-    async def issue(self, tx: Transaction, now: datetime, attempt_id: str) -> IssuedCode | None:
-        """Make the code and the link of an attempt, in place of earlier ones; None if the mailbox is proven by now."""
+    async def issue(self, tx: Transaction, now: datetime, attempt_id: str, ends_at: datetime) -> IssuedCode | None:
+        """Make the code and the link of an attempt, in place of earlier ones; None if the mailbox is proven by now.
+
+        Neither outlives the attempt, which ends at ``ends_at``.
+        """
         code = f"{self._chance.draw_below(10**_DIGITS):0{_DIGITS}d}"
         issued = IssuedCode(
             code=code,
             link_token=new_token(self._chance),
-            code_expires_at=now + CODE_LIFETIME + _LAST_SECOND,
-            link_expires_at=now + LINK_LIFETIME + _LAST_SECOND,
+            code_expires_at=min(now + CODE_LIFETIME + _LAST_SECOND, ends_at),
+            link_expires_at=min(now + LINK_LIFETIME + _LAST_SECOND, ends_at),
         )
         is_made = await store.issue_code(
             tx,

@@ -170,7 +170,8 @@ class ScryptHash:
         """Whether it can be compared with at all, and within the limits."""
         is_whole = 1 <= self.rounds_log < 16 * self.block_size and self.lanes >= 1  # RFC 7914 section 2
         work = self.block_size << max(0, self.rounds_log)
-        is_dear = work * self.lanes > SCRYPT_WORK_MAX or work > 8 * MEMORY_MAX_KIB or self.lanes > LANES_MAX
+        memory = 128 * self.block_size * ((1 << max(0, self.rounds_log)) + self.lanes + 2)  # what OpenSSL counts
+        is_dear = work * self.lanes > SCRYPT_WORK_MAX or memory > MEMORY_MAX_KIB * 1024 or self.lanes > LANES_MAX
         return _problem(self.salt, self.tag, is_whole=is_whole, is_dear=is_dear)
 
     def write(self) -> str:

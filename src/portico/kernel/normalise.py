@@ -37,7 +37,7 @@ def address_key(address: str) -> str | None:
     except (idna.IDNAError, UnicodeError):
         return None
     key = f"{local}@{host}"
-    return key if "." in host and len(key.encode()) <= ADDRESS_MAX else None
+    return key if "." in host.rstrip(".") == host and len(key.encode()) <= ADDRESS_MAX else None
 
 
 def handle_key(handle: str) -> str | None:
@@ -71,7 +71,7 @@ def one_line(typed: str) -> str:
         for character in unicodedata.normalize("NFC", typed)
         if character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
     )
-    return " ".join(kept.split())
+    return unicodedata.normalize("NFC", " ".join(kept.split()))  # what was dropped may have kept an accent apart
 
 
 def _is_local_part(local: str) -> bool:

@@ -322,7 +322,7 @@ def _sign_up(message: SignUpCode, voice: _Voice) -> tuple[Block, ...]:
     return (
         voice.paragraph("mail.sign_up.enter"),
         Identifier(voice.say("mail.sign_up.code"), message.code),
-        SmallPrint(voice.say("mail.sign_up.code_until", {"count": message.code_minutes})),
+        voice.paragraph("mail.sign_up.code_until", {"count": message.code_minutes}),
         voice.paragraph("mail.sign_up.or_link"),
         voice.button("mail.sign_up.button", f"{SIGN_UP_LINK_PATH}/{message.link_token}"),
         SmallPrint(voice.say("mail.reset_link.until", {"instant": voice.instant(message.expires_at)})),

@@ -145,6 +145,13 @@ async def drop_mails(tx: Transaction, account_id: str, kinds: Sequence[str], now
     return dropped
 
 
+async def adopt(tx: Transaction, account_id: str, recipient: str) -> None:
+    """Note whose the mails to an address were, now that it has an account."""
+    await tx.execute(
+        "UPDATE outbox SET account_id = $1 WHERE account_id IS NULL AND recipient = $2", account_id, recipient
+    )
+
+
 async def erase(tx: Transaction, account_id: str, recipient: str) -> None:
     """Delete whatever was mailed, or is to be mailed, to an account or its address."""
     await tx.execute("DELETE FROM outbox WHERE account_id = $1 OR recipient = $2", account_id, recipient)

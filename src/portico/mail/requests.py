@@ -32,11 +32,19 @@ class MailRequests:
         self._handlers = handlers
 
     async def queue_mails(self) -> int:
-        """Work on the oldest requests; gives how many there were. Run by a job, never by an answer."""
-        requests = await store.list_mail_requests(self._database, _BATCH)
-        for request in requests:
-            await self._queue_mail(request)
-        return len(requests)
+        """Work on the oldest requests; gives how many were dealt with. Run by a job, never by an answer.
+
+        One that fails is told in the log and tried again next time; the others do not wait for it.
+        """
+        done = 0
+        for request in await store.list_mail_requests(self._database, _BATCH):
+            try:
+                await self._queue_mail(request)
+            except Exception:  # noqa: BLE001 - whatever it is, the others must not wait for it
+                _log.exception("mail.request_failed", request=request.id, kind=request.kind)
+            else:
+                done += 1
+        return done
 
     async def _queue_mail(self, request: MailRequest) -> None:
         now = self._clock.now()

@@ -150,6 +150,10 @@ class Mail:
         """How many mails are queued, delivered, dropped and dead; states without any are missing."""
         return await outbox.count_by_status(reader)
 
+    async def adopt_mails(self, tx: Transaction, account_id: str, recipient: str) -> None:
+        """Note that the mails sent to an address before it had an account were this account's."""
+        await outbox.adopt(tx, account_id, recipient)
+
     async def erase(self, tx: Transaction, account_id: str, address: str, keys: Collection[str]) -> None:
         """Delete mails to an account that is being erased, and requests for mail under its identifiers."""
         await outbox.erase(tx, account_id, address)

@@ -55,3 +55,9 @@ class ReportFile:
         stream.truncate(end)
         stream.seek(end)
         return kept
+
+
+def require_other(report: Path | None, source: Path) -> None:
+    """Raises BadInput for a report that would be written over the file it tells of."""
+    if report is not None and report.exists() and source.exists() and report.samefile(source):
+        raise BadInput("the report would be written over the file that is imported; name another file")

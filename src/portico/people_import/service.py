@@ -26,7 +26,7 @@ from portico.people_import.lines import Line, measure, open_file, read_lines
 from portico.people_import.model import LineReport, Progress, Verdict
 from portico.people_import.people import Newcomer, Reader, Refusal
 from portico.people_import.rehearsal import Seen, open_seen
-from portico.people_import.report import ReportFile
+from portico.people_import.report import ReportFile, require_other
 
 BATCH = 100
 """Lines of one transaction: some tens of milliseconds, for which a server beside us may wait."""
@@ -67,6 +67,7 @@ class PeopleImport:
         that cannot be used, Conflict while another process imports the same file.
         """
         reader = self._reader(language)
+        require_other(report, path)
         with open_file(path) as stream:
             digest, size = measure(stream)
             progress = await self._begin(digest)
@@ -87,6 +88,7 @@ class PeopleImport:
     ) -> Progress:
         """Do as :meth:`run` would from the beginning of the file, and change nothing."""
         reader = self._reader(language)
+        require_other(report, path)
         with open_file(path) as stream, ReportFile(report, 0) as written:
             digest, size = measure(stream)
             progress = Progress(digest=digest)

@@ -40,6 +40,7 @@ class SecurityNotices:
         The link of a notice that goes to the account's address brings that address back, should it have changed;
         to another recipient it brings back ``restores`` or nothing. It lives seven days, the last second included.
         """
+        is_to_account = recipient is None
         if recipient is None:
             recipient = restores = account.address
         token = new_token(self._chance)
@@ -55,6 +56,8 @@ class SecurityNotices:
             spent_at=None,
         )
         await store.add_link(tx, link)
+        if is_to_account:
+            await store.drop_stale_restores(tx, link.hash)
         whole = msgspec.structs.replace(
             notice, not_me_token=token, not_me_until=expires_at, time_zone=account.time_zone
         )

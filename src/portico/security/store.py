@@ -24,6 +24,19 @@ async def add_link(tx: Transaction, link: SecurityLink) -> None:
     )
 
 
+async def drop_stale_restores(tx: Transaction, token_hash: bytes) -> None:
+    """Let a new link bring nothing back if its address was replaced since it was read.
+
+    The insert has waited for whoever replaces the address, and holds the account's row: either this sees the new
+    address, or the one who replaces it sees the link.
+    """
+    await tx.execute(
+        "UPDATE security_links SET restores = NULL, restores_key = NULL WHERE hash = $1 "
+        "AND restores_key <> (SELECT address_key FROM accounts WHERE accounts.id = security_links.account_id)",
+        token_hash,
+    )
+
+
 async def find_link(reader: Reader, token_hash: bytes) -> SecurityLink | None:
     """The link with this token, whatever has become of it."""
     row = await reader.find_row(f"SELECT {_COLUMNS} FROM security_links WHERE hash = $1", token_hash)

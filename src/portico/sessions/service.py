@@ -207,8 +207,13 @@ class Sessions:
         return await store.find_known_device(reader, device_hash or b"", account_id or NOBODY)
 
     async def is_new_device(self, reader: Reader, device_hash: bytes, account_id: str) -> bool:
-        """Whether an account has been signed in to before, but never on this device, under whatever epoch."""
-        return await store.is_new_device(reader, device_hash, account_id)
+        """Whether an account has been signed in to before, but never on this device, or on one that was forgotten.
+
+        That it was is told by the trail, which nobody can clear, and not by marks of devices, which their owner can.
+        """
+        if await store.has_mark(reader, device_hash, account_id):
+            return False
+        return await self._audit.find_first(reader, account_id, EventKind.SIGN_IN_SUCCEEDED) is not None
 
     async def erase(self, tx: Transaction, account: Account) -> None:
         """Delete the sessions, tokens and devices of an account that is being erased."""

@@ -286,15 +286,15 @@ async def find_known_device(reader: Reader, secret_hash: bytes, account_id: str)
     return str(row["id"]) if row else None
 
 
-async def is_new_device(reader: Reader, secret_hash: bytes, account_id: str) -> bool:
-    """Whether an account has marks of devices, but none of the device with this secret; epochs do not matter."""
+async def has_mark(reader: Reader, secret_hash: bytes, account_id: str) -> bool:
+    """Whether an account has a mark of the device with this secret; epochs do not matter."""
     row = await reader.find_row(
-        "SELECT COUNT(*) AS devices, SUM(CASE WHEN d.secret_hash = $1 THEN 1 ELSE 0 END) AS same "
-        "FROM device_accounts k JOIN devices d ON d.id = k.device_id WHERE k.account_id = $2",
+        "SELECT 1 AS found FROM device_accounts k JOIN devices d ON d.id = k.device_id "
+        "WHERE d.secret_hash = $1 AND k.account_id = $2",
         secret_hash,
         account_id,
     )
-    return row is not None and row["devices"] > 0 and not row["same"]
+    return row is not None
 
 
 async def erase(tx: Transaction, account_id: str) -> None:

@@ -15,6 +15,7 @@ from portico.factors.proof import Failure
 from portico.kernel.errors import BadInput
 from portico.kernel.normalise import address_key
 from portico.kernel.zones import is_zone
+from portico.mail.service import Mail
 from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
@@ -27,9 +28,16 @@ class AccountCreation:
     """The one way in which people make accounts for themselves."""
 
     def __init__(
-        self, *, accounts: Accounts, password: PasswordFactor, password_change: PasswordChange, terms: Terms | None
+        self,
+        *,
+        accounts: Accounts,
+        mail: Mail,
+        password: PasswordFactor,
+        password_change: PasswordChange,
+        terms: Terms | None,
     ) -> None:
         self._accounts = accounts
+        self._mail = mail
         self._password = password
         self._password_change = password_change
         self._terms = terms
@@ -66,6 +74,7 @@ class AccountCreation:
             time_zone=answer.time_zone if is_zone(answer.time_zone) else "",
             terms=self._terms.version if self._terms else "",
         )
+        await self._mail.adopt_mails(tx, account.id, attempt.identifier)
         await self._password.set_password(tx, now, account.id, new, PasswordProperties())
         proof = await self._password.prove_chosen(tx, account.id, now)
         created = msgspec.structs.replace(

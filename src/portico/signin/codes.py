@@ -36,14 +36,15 @@ class Codes:
         await self._email_code.expect(tx, now, attempt.id)
         await self._add_request(tx, now, attempt)
 
-    async def request_again(self, tx: Transaction, now: datetime, attempt: Attempt) -> Failure | None:
+    async def request_again(self, tx: Transaction, now: datetime, attempt: Attempt, network: str) -> Failure | None:
         """Ask for another code; why there is none now, or None."""
-        refused = await self._throttle.take_code_request(tx, now, attempt.id)
-        if refused is not None:
-            minutes = -(-int((refused.until - now).total_seconds()) // 60)
-            return Failure(code="email_code.resend_later", params={"count": minutes})
         if not await self._email_code.expect_again(tx, now, attempt.id):
             return Failure(code="email_code.resend_too_soon")
+        refused = await self._throttle.take_code_request(tx, now, attempt.id)
+        refused = refused or await self._throttle.take_mail_request(tx, now, network)
+        if refused is not None:
+            minutes = -(-int((refused.until - now).total_seconds()) // 60)
+            return Failure(code="email_code.resend_later", params={"count": max(1, minutes)})
         await self._add_request(tx, now, attempt)
         return None
 
@@ -54,7 +55,7 @@ class Codes:
             return
         if not await self._throttle.take_code_mail(tx, now, request.identifier_key):
             return
-        issued = await self._email_code.issue(tx, now, attempt.id)
+        issued = await self._email_code.issue(tx, now, attempt.id, attempt.expires_at)
         if issued is None:
             return
         account = await self._accounts.find_by_key(tx, request.identifier_key)

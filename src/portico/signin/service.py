@@ -6,6 +6,7 @@ Hashing happens between two transactions; the second re-reads what the first one
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -49,6 +50,7 @@ from portico.throttle.rates import TooMany
 
 STEP_UP_FRESH = timedelta(minutes=5)
 _SWEEP_BATCH = 5_000
+_CREATIONS = 5
 
 
 class SignIn:
@@ -198,7 +200,7 @@ class SignIn:
             case EmailCodeAnswer():
                 return await self._prove(attempt, answer, visitor)
             case ResendAnswer():
-                return await self._resend(attempt)
+                return await self._resend(attempt, visitor)
             case CreateAccountAnswer():
                 return await self._create_account(attempt, answer, visitor)
             case NewPasswordAnswer():
@@ -278,14 +280,15 @@ class SignIn:
             return claimed
         return await _claim(tx, msgspec.structs.replace(present, persistent=attempt.persistent))
 
-    async def _resend(self, attempt: Attempt) -> Situation:
+    async def _resend(self, attempt: Attempt, visitor: Visitor) -> Situation:
         """Mail another code, unless it is too soon or too often."""
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
             if not await store.claim_answer(tx, attempt):
                 return await self._present(tx, attempt, now)
-            asked = msgspec.structs.replace(attempt, failure=await self._codes.request_again(tx, now, attempt))
+            failure = await self._codes.request_again(tx, now, attempt, visitor.network)
+            asked = msgspec.structs.replace(attempt, failure=failure)
             await store.save_attempt(tx, asked)
             return await self._situation(tx, _answered(asked), now)
 
@@ -309,10 +312,12 @@ class SignIn:
             created = await self._account_creation.apply(tx, now, attempt, answer, new)
             return await self.conclude(tx, created, visitor, now)
 
-        try:
-            return await self._database.transact(body)
-        except Conflict:  # another sign-up for the same mailbox was faster
-            return await self._fail(attempt, TAKEN)
+        for _ in range(_CREATIONS):
+            with suppress(Conflict):  # somebody was faster: with the address, or with the Portico ID made from it
+                return await self._database.transact(body)
+            if await self._accounts.find_by_identifier(self._database, attempt.identifier) is not None:
+                break
+        return await self._fail(attempt, TAKEN)
 
     async def _fail(self, attempt: Attempt, failure: Failure) -> Situation:
         """Keep why nothing came of an answer, where nothing was proven or guessed."""

@@ -50,8 +50,7 @@ class Tries:
         """Claim a try for an answer; when there will be one, or why there is none."""
         now = self._clock.now()
         if isinstance(answer, EmailCodeAnswer):
-            failure = await self._database.transact(lambda tx: self._email_code.take_try(tx, now, attempt.id))
-            return failure or Taken()
+            return await self._database.transact(lambda tx: self._take_for_code(tx, now, attempt))
         return await self._database.transact(lambda tx: self._take_for_password(tx, now, attempt, visitor))
 
     async def untake(self, tx: Transaction, taken: Taken) -> None:
@@ -61,6 +60,11 @@ class Tries:
     async def give_back(self, tx: Transaction, now: datetime, taken: Taken) -> None:
         """The answer was good: what it took counts no more."""
         await self._throttle.give_back(tx, now, taken)
+
+    async def _take_for_code(self, tx: Transaction, now: datetime, attempt: Attempt) -> Taken | TooMany | Failure:
+        """One of the code's own few tries, and one of the address's."""
+        failure = await self._email_code.take_try(tx, now, attempt.id)
+        return failure or await self._throttle.take_code_try(tx, now, attempt.identifier)
 
     async def _take_for_password(
         self, tx: Transaction, now: datetime, attempt: Attempt, visitor: Visitor

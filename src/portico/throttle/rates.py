@@ -42,6 +42,8 @@ class Limits:
     reset_network: Rate = Rate(burst=30, every=timedelta(seconds=20))
     mail: Rate = Rate(burst=3, every=timedelta(minutes=30))
     code_mail: Rate = Rate(burst=6, every=timedelta(minutes=10))
+    code_try: Rate = Rate(burst=20, every=timedelta(minutes=1), consecutive=100)
+    """Codes typed for one address, in whatever attempts (NIST SP 800-63B-4 section 3.2.2)."""
     code_request: Rate = Rate(burst=5, every=timedelta(hours=1))
     """How often a code may be asked for in one attempt: never more than five times an hour (D18)."""
     is_lifted: bool = False

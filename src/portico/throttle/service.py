@@ -90,6 +90,12 @@ class Throttle:
         taken = await self._take(tx, now, self._key("mail", f"code {address_key}"), self._limits.code_mail)
         return isinstance(taken, Taken)
 
+    async def take_code_try(self, tx: Transaction, now: datetime, identifier: str) -> Taken | TooMany:
+        """Take one of the codes that may be typed for an address, known or not."""
+        if self._limits.is_lifted:
+            return Taken()
+        return await self._take(tx, now, self._key("code try", throttle_form(identifier)), self._limits.code_try)
+
     async def take_code_request(self, tx: Transaction, now: datetime, attempt_id: str) -> TooMany | None:
         """Take one of the codes that may be asked for in one attempt."""
         taken = await self._take(tx, now, self._key("code request", attempt_id), self._limits.code_request)

@@ -57,6 +57,7 @@ class AddressChangeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
     ``codes``: wait for the codes that are ``asked``, ``old`` or ``new``, until ``expires_at``. ``waiting``: it is
     carried out at ``effective_at``. ``none``: there is no change on its way; after the last code that means it is done.
+    Before ``frozen_until``, where it is set, none can be asked for.
     ``may_change_without_mailbox``: the session has proven a factor that is neither password nor mailbox.
     """
 
@@ -151,7 +152,7 @@ class AddressApi:
             stage=ChangeStage.NONE,
             address=signed_in.account.address,
             may_change_without_mailbox=may_change_without_mailbox(signed_in.session.proofs),
-            frozen_until=signed_in.account.frozen_until,
+            frozen_until=self._changes.find_freeze(signed_in),
             failures=tuple(each for each in shown if each),
         )
         if change is not None:

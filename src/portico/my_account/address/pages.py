@@ -166,7 +166,7 @@ class AddressPages:
             notice,
             address=account.address,
             new_address=notice.values.get("new_address", ""),
-            frozen_until=account.frozen_until if account.is_frozen(self._clock.now()) else None,
+            frozen_until=self._changes.find_freeze(signed_in),
             failure=notice.shown_failure(),
         )
 
@@ -181,7 +181,7 @@ class AddressPages:
         )
 
     def _show(self, request: Request, signed_in: SignedIn, template: str, notice: Notice, /, **values: Any) -> Response:
-        person = ShownPerson.named(signed_in.account.name, signed_in.account.handle)
+        person = ShownPerson.named(signed_in.account.name, signed_in.account.handle, signed_in.account.picture)
         said = notice.said_message()
         return self._pages.show(request, template, person=person, bound_to=signed_in.session.id, notice=said, **values)
 

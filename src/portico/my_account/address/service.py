@@ -116,6 +116,11 @@ class AddressChanges:
         since = self._clock.now() - LIFETIME
         return await store.find_open(self._database, signed_in.account.id, since)
 
+    def find_freeze(self, signed_in: SignedIn) -> datetime | None:
+        """Until when no change can be asked for, where "This was not me" bars it now (D22)."""
+        account = signed_in.account
+        return account.frozen_until if account.is_frozen(self._clock.now()) else None
+
     async def begin(
         self, visitor: Visitor, current_password: str, typed: str, *, without_mailbox: bool = False
     ) -> Failure | None:
@@ -175,7 +180,7 @@ class AddressChanges:
         """
         signed_in, now = get_signed_in(visitor), self._clock.now()
         found = await self.find_open(signed_in)
-        if found is None or found.state is not ChangeState.CODES:
+        if found is None or found.state is not ChangeState.CODES or found.epoch != signed_in.session.epoch:
             return Confirmed(failures=(Failure(code="my_account.address.over"),))
         typed: dict[Side, str] = {"old": _digits(old_code), "new": _digits(new_code)}
         given = [side for side in typed if typed[side] and found.is_asked(side)]

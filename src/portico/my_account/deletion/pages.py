@@ -48,7 +48,7 @@ class DeletionPages:
         return self._pages.show(
             request,
             "my_account/delete.html",
-            person=ShownPerson.named(account.name, account.handle),
+            person=ShownPerson.named(account.name, account.handle, account.picture),
             bound_to=signed_in.session.id,
             identifier=account.address,
             delete_at=account.delete_at,
