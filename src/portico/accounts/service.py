@@ -94,12 +94,7 @@ class Accounts:
             terms=terms,
             terms_accepted_at=now if terms else None,
         )
-        # Looked at after the insert: whoever gives this handle up at the same moment has been waited for by then.
-        if not await store.add_account(tx, account):
-            raise Conflict("the address or the Portico ID is taken")
-        if await store.is_retired(tx, handle_hash(handle_form)):
-            await store.delete_account(tx, account.id)  # whoever catches the error goes on without a half account
-            raise Conflict("the Portico ID was given up, and is nobody's now")
+        await _insert(tx, account)
         event = recorded_as or Event(kind=EventKind.ACCOUNT_CREATED)
         await self._audit.append(tx, now, structs.replace(event, subject_id=account.id))
         return account
@@ -149,6 +144,16 @@ class Accounts:
             if handle not in RESERVED_HANDLES and await is_free(tx, handle):
                 return handle
         return None
+
+
+async def _insert(tx: Transaction, account: Account) -> None:
+    """Store a new account, or nothing; raises Conflict if its address or handle is taken, or the handle given up."""
+    if not await store.add_account(tx, account):
+        raise Conflict("the address or the Portico ID is taken")
+    # Looked at after the insert: whoever gives this handle up at the same moment has been waited for by then.
+    if await store.is_retired(tx, handle_hash(account.handle_key)):
+        await store.delete_account(tx, account.id)  # whoever catches the error goes on without a half account
+        raise Conflict("the Portico ID was given up, and is nobody's now")
 
 
 def clean_names(first_name: str, last_name: str) -> tuple[str, str]:
