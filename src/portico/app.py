@@ -243,7 +243,6 @@ class Doors:
                 gate=self.gate,
                 visitors=self.visitors,
                 changes=house.address_changes,
-                clock=house.clock,
             ),
             AddressApi(
                 pages=self.pages,

@@ -6,8 +6,9 @@ import pytest
 
 from portico.database.engine import Database, Transaction
 from portico.factors.contract import EmailCodeAnswer, PasswordAnswer, Subject
-from portico.factors.email_code import CODE_LIFETIME, LINK_LIFETIME, EmailCodeFactor, IssuedCode
+from portico.factors.email_code import LINK_LIFETIME, EmailCodeFactor, IssuedCode
 from portico.factors.mailed_link import LinkState
+from portico.factors.model import CODE_LIFETIME
 from portico.factors.proof import ProofClass, ProofKind
 from portico.kernel.chance import SystemChance
 from portico.kernel.sealing import SealingKeys

@@ -19,6 +19,8 @@ from portico.mail.model import PasswordResetLink
 from portico.mail.service import Mail
 
 NAME_MAX = 100
+TYPED_NAME_MAX = 4 * NAME_MAX
+"""Characters before white space is folded."""
 RESERVED_HANDLES = frozenset(
     "account accounts admin administrator api help info mail portico postmaster root security signin signup support "
     "system webmaster www".split()

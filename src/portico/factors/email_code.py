@@ -14,16 +14,13 @@ from portico.database.engine import Reader, Transaction
 from portico.factors import store
 from portico.factors.contract import EmailCodeAnswer, Judgement, ProofAnswer, Subject
 from portico.factors.mailed_link import LinkState
-from portico.factors.model import MailedCode
+from portico.factors.model import CODE_LIFETIME, CODE_TRIES, RESEND_AFTER, MailedCode
 from portico.factors.proof import Failure, Proof, ProofClass, ProofKind
 from portico.kernel.chance import Chance
 from portico.kernel.sealing import SealingKeys
 from portico.kernel.tokens import is_token, new_token, token_hash
 
-CODE_LIFETIME = timedelta(minutes=10)
 LINK_LIFETIME = timedelta(hours=24)
-TRIES = 5
-RESEND_AFTER = timedelta(seconds=30)
 _DIGITS = 6
 _PURPOSE = "email code"
 _LAST_SECOND = timedelta(seconds=1)
@@ -57,7 +54,7 @@ class EmailCodeFactor:
         expected = MailedCode(
             attempt_id=attempt_id,
             code_mac=None,
-            tries_left=TRIES,
+            tries_left=CODE_TRIES,
             requested_at=now,
             code_expires_at=now + CODE_LIFETIME + _LAST_SECOND,
             link_expires_at=now + LINK_LIFETIME + _LAST_SECOND,
@@ -86,7 +83,7 @@ class EmailCodeFactor:
             attempt_id,
             code_mac=self._mac(attempt_id, code),
             link_hash=token_hash(issued.link_token),
-            tries=TRIES,
+            tries=CODE_TRIES,
             code_expires_at=issued.code_expires_at,
             link_expires_at=issued.link_expires_at,
         )

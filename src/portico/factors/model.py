@@ -1,11 +1,16 @@
 """What is kept of a factor: credentials, mailed links and codes; and what a new password is compared with."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from portico.accounts.model import Account
 from portico.factors.proof import ProofKind
+
+CODE_LIFETIME = timedelta(minutes=10)
+CODE_TRIES = 5
+RESEND_AFTER = timedelta(seconds=30)
+"""What holds for every mailed code (D18)."""
 
 
 class PasswordProperties(msgspec.Struct, frozen=True, kw_only=True):

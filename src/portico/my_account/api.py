@@ -6,7 +6,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from portico.accounts.service import NAME_MAX
 from portico.kernel.errors import BadInput, Busy, Conflict, NotFound, NotSignedIn, Throttled, TooLarge
 from portico.kernel.messages import Catalogues
 from portico.my_account.service import MyAccount
@@ -19,9 +18,6 @@ from portico.web.body import read_json
 from portico.web.json import json_response, no_content
 from portico.web.pages import Pages
 from portico.web.routing import Access, Endpoint
-
-_TYPED_NAME_MAX = 4 * NAME_MAX
-"""Characters before white space is folded."""
 
 
 class PasswordBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from portico.accounts.model import Account
 from portico.accounts.pictures import CONTENT_TYPE, UPLOAD_MAX
-from portico.accounts.service import NAME_MAX
+from portico.accounts.service import TYPED_NAME_MAX
 from portico.factors.proof import ProofKind
 from portico.kernel.errors import BadInput, Busy, Conflict, NotFound, NotSignedIn, Throttled, TooLarge
 from portico.kernel.messages import Catalogues
@@ -22,10 +22,7 @@ from portico.web.json import json_response, no_content
 from portico.web.pages import Pages
 from portico.web.routing import Access, Endpoint
 
-_TYPED_NAME_MAX = 4 * NAME_MAX
-"""Characters before white space is folded."""
-
-_Name = Annotated[str, msgspec.Meta(max_length=_TYPED_NAME_MAX)]
+_Name = Annotated[str, msgspec.Meta(max_length=TYPED_NAME_MAX)]
 _Short = Annotated[str, msgspec.Meta(max_length=100)]
 
 

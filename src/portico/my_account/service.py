@@ -57,7 +57,7 @@ class MyAccount:
         account_id, about = signed_in.account.id, own_data_of(signed_in.account)
         failure = self._password_change.find_plain_failure(answer, about)
         if failure is None:
-            failure = await self._prove_current(visitor, current_password)
+            failure = await prove_password(self._sign_in, self._clock, visitor, current_password)
         if failure is None:
             failure = await self._password_change.find_failure(self._database, account_id, answer, about)
         if failure is not None:
@@ -103,7 +103,3 @@ class MyAccount:
         account_id = signed_in.account.id
         if not await self._database.transact(lambda tx: self._sessions.forget_device(tx, now, account_id, device_id)):
             raise NotFound("no such device")
-
-    async def _prove_current(self, visitor: Visitor, current_password: str) -> Failure | None:
-        """Step up with the present password; why that failed, or None."""
-        return await prove_password(self._sign_in, self._clock, visitor, current_password)

@@ -7,13 +7,11 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
+from portico.accounts.service import TYPED_NAME_MAX
 from portico.factors.contract import EmailCodeAnswer, MailedLinkAnswer, PasswordAnswer
 from portico.factors.proof import ProofKind
 from portico.kernel.normalise import IDENTIFIER_MAX
 from portico.signin.steps import ChangePassword, CreateAccount, Identify, Prove, Step, VerifyEmail
-
-TYPED_NAME_MAX = 4 * 100
-"""Characters before white space is folded."""
 
 
 class IdentifierAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="identifier"):

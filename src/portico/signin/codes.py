@@ -9,7 +9,8 @@ from datetime import datetime
 
 from portico.accounts.service import Accounts
 from portico.database.engine import Transaction
-from portico.factors.email_code import CODE_LIFETIME, EmailCodeFactor
+from portico.factors.email_code import EmailCodeFactor
+from portico.factors.model import CODE_LIFETIME
 from portico.factors.proof import Failure
 from portico.kernel.normalise import address_key
 from portico.mail.model import AccountExists, MailRequest, SignUpCode

@@ -5,8 +5,8 @@ from datetime import datetime
 from portico.accounts.model import Account
 from portico.accounts.service import Accounts
 from portico.database.engine import Reader
-from portico.factors.email_code import RESEND_AFTER, EmailCodeFactor
-from portico.factors.model import PasswordProperties
+from portico.factors.email_code import EmailCodeFactor
+from portico.factors.model import RESEND_AFTER, PasswordProperties
 from portico.factors.password import PasswordFactor
 from portico.factors.proof import ProofKind
 from portico.kernel.tokens import NOBODY

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from portico.accounts.service import TYPED_NAME_MAX
 from portico.factors.contract import EmailCodeAnswer, PasswordAnswer
 from portico.factors.password import PasswordFactor
 from portico.factors.password_rules import criteria
@@ -21,7 +22,7 @@ from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
-from portico.signin.answers import TYPED_NAME_MAX, Answer, CreateAccountAnswer, NewPasswordAnswer, ResendAnswer
+from portico.signin.answers import Answer, CreateAccountAnswer, NewPasswordAnswer, ResendAnswer
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash

@@ -6,9 +6,6 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-CODE_LIFETIME = timedelta(minutes=10)
-RESEND_AFTER = timedelta(seconds=30)
-TRIES = 5
 LIFETIME = timedelta(hours=1)
 """How long after its newest codes a change can still be given new ones."""
 WAIT = timedelta(days=7)

@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portico.factors.proof import Failure
-from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
 from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX
@@ -48,14 +47,11 @@ class CodesForm(Form, frozen=True, kw_only=True):
 class AddressPages:
     """One's own address."""
 
-    def __init__(
-        self, *, pages: Pages, gate: SessionGate, visitors: Visitors, changes: AddressChanges, clock: Clock
-    ) -> None:
+    def __init__(self, *, pages: Pages, gate: SessionGate, visitors: Visitors, changes: AddressChanges) -> None:
         self._pages = pages
         self._gate = gate
         self._visitors = visitors
         self._changes = changes
-        self._clock = clock
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""

@@ -17,6 +17,7 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
+from portico.factors.model import CODE_LIFETIME, CODE_TRIES, RESEND_AFTER
 from portico.factors.proof import Failure
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
@@ -29,10 +30,7 @@ from portico.mail.service import Mail
 from portico.my_account.address import store
 from portico.my_account.address.completion import Completion
 from portico.my_account.address.model import (
-    CODE_LIFETIME,
     LIFETIME,
-    RESEND_AFTER,
-    TRIES,
     WAITING,
     AddressChange,
     ChangeState,
@@ -274,7 +272,7 @@ class AddressChanges:
             new_code_mac=None,
             old_confirmed_at=None,
             new_confirmed_at=None,
-            tries_left=TRIES,
+            tries_left=CODE_TRIES,
             without_mailbox=without_mailbox,
             device=device_name(visitor.user_agent),
             effective_at=None,
