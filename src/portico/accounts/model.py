@@ -25,6 +25,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     ``version`` counts profile changes. ``picture`` is the digest of the profile picture, empty for none. ``terms``
     names the terms that were accepted. Before ``frozen_until`` neither address nor factors nor handle may change
     (D22); at ``delete_at`` the account is erased, unless its owner takes that back.
+    ``memberships`` are the active ones in short, written and read by ``organizations``; ``created_by`` is the
+    organization that created the account, if one did.
     """
 
     id: str
@@ -48,6 +50,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     terms_accepted_at: datetime | None = None
     frozen_until: datetime | None = None
     delete_at: datetime | None = None
+    memberships: str = ""
+    created_by: str | None = None
 
     @property
     def name(self) -> str:

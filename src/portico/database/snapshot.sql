@@ -32,7 +32,9 @@ CREATE TABLE accounts (
     terms TEXT NOT NULL DEFAULT '',
     terms_accepted_at BIGINT,
     frozen_until BIGINT,
-    delete_at BIGINT
+    delete_at BIGINT,
+    memberships TEXT NOT NULL DEFAULT '',
+    created_by TEXT
 );
 
 -- What a person proves with: the kind says which factor reads the secret and the properties.
@@ -74,7 +76,8 @@ CREATE TABLE attempts (
     language TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    former_holder_hash BYTEA
+    former_holder_hash BYTEA,
+    invitation_id TEXT
 );
 CREATE INDEX attempts_by_expiry ON attempts (expires_at);
 
@@ -207,7 +210,8 @@ CREATE TABLE audit_events (
     subject_id TEXT,
     actor_id TEXT,
     session_id TEXT,
-    details TEXT NOT NULL
+    details TEXT NOT NULL,
+    organizations TEXT NOT NULL DEFAULT '[]'
 );
 CREATE INDEX audit_events_by_subject ON audit_events (subject_id, at);
 
@@ -294,3 +298,86 @@ CREATE TABLE imports (
 );
 
 CREATE INDEX sessions_by_device ON sessions (device_id);
+
+-- An organization: who may require something of its members. Its name is shown as who asks, so no two have the same.
+CREATE TABLE organizations (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    features TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+-- Who belongs to an organization, as what, and what they may do there.
+CREATE TABLE memberships (
+    organization_id TEXT NOT NULL REFERENCES organizations,
+    account_id TEXT NOT NULL REFERENCES accounts,
+    member_type TEXT NOT NULL,
+    role TEXT NOT NULL,
+    state TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    joined_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, account_id)
+);
+CREATE INDEX memberships_by_account ON memberships (account_id);
+CREATE INDEX memberships_by_role ON memberships (organization_id, role, state);
+
+-- Domains an organization says are its own; a verified one is nobody else's.
+CREATE TABLE organization_domains (
+    organization_id TEXT NOT NULL REFERENCES organizations,
+    domain TEXT NOT NULL,
+    challenge TEXT NOT NULL,
+    claimed_at BIGINT NOT NULL,
+    verified_at BIGINT,
+    PRIMARY KEY (organization_id, domain)
+);
+CREATE UNIQUE INDEX organization_domains_verified ON organization_domains (domain) WHERE verified_at IS NOT NULL;
+
+-- Invitations to join; only the hash of the newest link is kept, empty until the job has mailed it.
+CREATE TABLE invitations (
+    id TEXT PRIMARY KEY NOT NULL,
+    organization_id TEXT NOT NULL REFERENCES organizations,
+    address TEXT NOT NULL,
+    address_key TEXT NOT NULL,
+    member_type TEXT NOT NULL,
+    role TEXT NOT NULL,
+    language TEXT NOT NULL,
+    token_hash BYTEA UNIQUE,
+    invited_by TEXT,
+    mails BIGINT NOT NULL,
+    mailed_at BIGINT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    accepted_at BIGINT,
+    accepted_by TEXT,
+    revoked_at BIGINT
+);
+CREATE INDEX invitations_by_organization ON invitations (organization_id, created_at);
+CREATE UNIQUE INDEX invitations_open ON invitations (organization_id, address_key)
+    WHERE accepted_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX invitations_by_address ON invitations (address_key);
+
+-- What an organization asks of one type of member: a row for each version, none is ever changed.
+CREATE TABLE policies (
+    organization_id TEXT NOT NULL REFERENCES organizations,
+    member_type TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    fields TEXT NOT NULL,
+    rehearsal BIGINT NOT NULL,
+    enforced_from BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (organization_id, member_type, number)
+);
+
+-- Which server does the jobs that only one may do; the fence rises with every change of hands.
+CREATE TABLE job_leases (
+    name TEXT PRIMARY KEY NOT NULL,
+    holder TEXT NOT NULL,
+    fence BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);

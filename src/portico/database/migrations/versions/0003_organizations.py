@@ -1,0 +1,110 @@
+"""Organizations: memberships, domains, invitations, policies; leases of jobs; the sealed trail."""
+
+from alembic import op
+
+from portico.database.migrations.statements import list_statements
+
+revision = "0003"
+down_revision = "0002"
+
+SCRIPT = """
+-- An organization: who may require something of its members. Its name is shown as who asks, so no two have the same.
+CREATE TABLE organizations (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    features TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+-- Who belongs to an organization, as what, and what they may do there.
+CREATE TABLE memberships (
+    organization_id TEXT NOT NULL REFERENCES organizations,
+    account_id TEXT NOT NULL REFERENCES accounts,
+    member_type TEXT NOT NULL,
+    role TEXT NOT NULL,
+    state TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    joined_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, account_id)
+);
+CREATE INDEX memberships_by_account ON memberships (account_id);
+CREATE INDEX memberships_by_role ON memberships (organization_id, role, state);
+
+-- The account's active memberships in short, kept with them in one transaction: a session check needs no second query.
+ALTER TABLE accounts ADD COLUMN memberships TEXT NOT NULL DEFAULT '';
+-- The organization that created the account, if one did (D19).
+ALTER TABLE accounts ADD COLUMN created_by TEXT;
+
+-- Domains an organization says are its own; a verified one is nobody else's.
+CREATE TABLE organization_domains (
+    organization_id TEXT NOT NULL REFERENCES organizations,
+    domain TEXT NOT NULL,
+    challenge TEXT NOT NULL,
+    claimed_at BIGINT NOT NULL,
+    verified_at BIGINT,
+    PRIMARY KEY (organization_id, domain)
+);
+CREATE UNIQUE INDEX organization_domains_verified ON organization_domains (domain) WHERE verified_at IS NOT NULL;
+
+-- Invitations to join; only the hash of the newest link is kept, empty until the job has mailed it.
+CREATE TABLE invitations (
+    id TEXT PRIMARY KEY NOT NULL,
+    organization_id TEXT NOT NULL REFERENCES organizations,
+    address TEXT NOT NULL,
+    address_key TEXT NOT NULL,
+    member_type TEXT NOT NULL,
+    role TEXT NOT NULL,
+    language TEXT NOT NULL,
+    token_hash BYTEA UNIQUE,
+    invited_by TEXT,
+    mails BIGINT NOT NULL,
+    mailed_at BIGINT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    accepted_at BIGINT,
+    accepted_by TEXT,
+    revoked_at BIGINT
+);
+CREATE INDEX invitations_by_organization ON invitations (organization_id, created_at);
+CREATE UNIQUE INDEX invitations_open ON invitations (organization_id, address_key)
+    WHERE accepted_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX invitations_by_address ON invitations (address_key);
+
+-- Which invitation an attempt accepts.
+ALTER TABLE attempts ADD COLUMN invitation_id TEXT;
+
+-- What an organization asks of one type of member: a row for each version, none is ever changed.
+CREATE TABLE policies (
+    organization_id TEXT NOT NULL REFERENCES organizations,
+    member_type TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    fields TEXT NOT NULL,
+    rehearsal BIGINT NOT NULL,
+    enforced_from BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (organization_id, member_type, number)
+);
+
+-- Which server does the jobs that only one may do; the fence rises with every change of hands.
+CREATE TABLE job_leases (
+    name TEXT PRIMARY KEY NOT NULL,
+    holder TEXT NOT NULL,
+    fence BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+
+-- Which organizations an event concerns.
+ALTER TABLE audit_events ADD COLUMN organizations TEXT NOT NULL DEFAULT '[]';
+"""
+
+
+def upgrade() -> None:
+    """From the release before."""
+    for statement in list_statements(SCRIPT, op.get_context().dialect.name):
+        op.execute(statement)
