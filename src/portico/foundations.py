@@ -23,6 +23,9 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.organizations.policies.standing import PolicyStamps, Standings
+from portico.organizations.policy import PolicyFields
+from portico.organizations.service import Organizations
 from portico.security.notices import SecurityNotices
 from portico.security.reset_links import ResetLinks
 from portico.security.service import SecurityLinks
@@ -104,6 +107,23 @@ class Foundations:
     def accounts(self) -> Accounts:
         """The accounts."""
         return Accounts(self.chance, self.audit, self.mail)
+
+    @cached_property
+    def organizations(self) -> Organizations:
+        """The organizations and who belongs to them."""
+        return Organizations(chance=self.chance, accounts=self.accounts, audit=self.audit)
+
+    @cached_property
+    def standings(self) -> Standings:
+        """What is asked of people; of everybody what the settings say."""
+        settings = self.settings
+        own = PolicyFields(min_length=settings.password_min_length, composition=settings.password_composition)
+        return Standings(own)
+
+    @cached_property
+    def policy_stamps(self) -> PolicyStamps:
+        """What sessions have to have met."""
+        return PolicyStamps(self.database, self.standings)
 
     @cached_property
     def protection(self) -> Protection:

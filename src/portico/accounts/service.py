@@ -69,11 +69,12 @@ class Accounts:
         is_operator: bool = False,
         state: AccountState = AccountState.ACTIVE,
         created_at: datetime | None = None,
+        created_by: str | None = None,
         recorded_as: Event | None = None,
     ) -> Account:
         """Create an account whose mailbox somebody vouches for; the handle is derived where none is given.
 
-        ``created_at`` is when it came into being elsewhere, and ``recorded_as`` the event that tells how it came here.
+        ``created_at`` is when it came into being elsewhere, ``created_by`` the organization that makes it (D19), and ``recorded_as`` the event that tells how it came here.
         Raises BadInput for an impossible address or handle, Conflict for a taken one.
         """
         address_form, handle_form = await self._find_forms(tx, address, handle)
@@ -95,6 +96,7 @@ class Accounts:
             time_zone=time_zone,
             terms=terms,
             terms_accepted_at=now if terms else None,
+            created_by=created_by,
         )
         await _insert(tx, account)
         event = recorded_as or Event(kind=EventKind.ACCOUNT_CREATED)
@@ -110,6 +112,10 @@ class Accounts:
         kind = EventKind.ACCOUNT_ENABLED if state is AccountState.ACTIVE else EventKind.ACCOUNT_DISABLED
         await self._audit.append(tx, now, Event(kind=kind, subject_id=account_id))
         return True
+
+    async def set_memberships(self, tx: Transaction, account_id: str, memberships: str) -> None:
+        """Keep an account's active memberships in short, in the transaction that changes them."""
+        await store.set_memberships(tx, account_id, memberships)
 
     async def end_everything(self, tx: Transaction, now: datetime, account_id: str, *, epoch: int | None = None) -> int:
         """End all the account has open: sessions, tokens, attempts, links, known devices (D22). The new epoch.

@@ -144,6 +144,11 @@ async def set_address(tx: Transaction, account_id: str, address: str, address_ke
     return changed == 1
 
 
+async def set_memberships(tx: Transaction, account_id: str, memberships: str) -> None:
+    """Keep an account's active memberships in short."""
+    await tx.execute("UPDATE accounts SET memberships = $1 WHERE id = $2", memberships, account_id)
+
+
 async def set_frozen_until(tx: Transaction, account_id: str, until: datetime) -> None:
     """Bar changes of address, factors and handle until an instant."""
     await tx.execute("UPDATE accounts SET frozen_until = $1 WHERE id = $2", to_micros(until), account_id)

@@ -46,12 +46,36 @@ class EventKind(StrEnum):
     MAIL_BOUNCED = "mail.bounced"
     REFRESH_TOKEN_REUSED = "session.refresh_token_reused"
     DEVICE_FORGOTTEN = "device.forgotten"
+    ORGANIZATION_CREATED = "organization.created"
+    ORGANIZATION_RENAMED = "organization.renamed"
+    ORGANIZATION_SUSPENDED = "organization.suspended"
+    ORGANIZATION_RESUMED = "organization.resumed"
+    FEATURES_CHANGED = "organization.features_changed"
+    DOMAIN_CLAIMED = "organization.domain_claimed"
+    DOMAIN_VERIFIED = "organization.domain_verified"
+    DOMAIN_RELEASED = "organization.domain_released"
+    MEMBER_JOINED = "member.joined"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_SUSPENDED = "member.suspended"
+    MEMBER_RESUMED = "member.resumed"
+    MEMBER_REMOVED = "member.removed"
+    MEMBER_LEFT = "member.left"
+    INVITATION_SENT = "invitation.sent"
+    INVITATION_REVOKED = "invitation.revoked"
+    INVITATION_ACCEPTED = "invitation.accepted"
+    POLICY_SAVED = "policy.saved"
+    POLICY_REHEARSED = "policy.rehearsed"
+    POLICY_MET = "policy.met"
+    POLICY_PUT_OFF = "policy.put_off"
+    CHANGE_FORCED = "admin.password_change_forced"
+    RESET_SENT = "admin.reset_sent"
+    ENDED_BY_ADMIN = "admin.sessions_ended"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event. ``subject_id`` is whom it concerns, ``actor_id`` who did it (None: nobody signed in).
 
-    ``details`` holds codes and numbers only.
+    ``details`` holds codes and numbers only. ``organizations`` are the ids of those it concerns.
     """
 
     kind: EventKind
@@ -59,6 +83,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     actor_id: str | None = None
     session_id: str | None = None
     details: Mapping[str, str | int] = {}
+    organizations: tuple[str, ...] = ()
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):

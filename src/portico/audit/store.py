@@ -13,8 +13,8 @@ from portico.kernel.clock import from_micros, to_micros
 async def append(tx: Transaction, event_id: str, at: datetime, event: Event) -> None:
     """Add one event to the trail."""
     await tx.execute(
-        "INSERT INTO audit_events (id, at, kind, subject_id, actor_id, session_id, details) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO audit_events (id, at, kind, subject_id, actor_id, session_id, details, organizations) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         event_id,
         to_micros(at),
         event.kind.value,
@@ -22,6 +22,7 @@ async def append(tx: Transaction, event_id: str, at: datetime, event: Event) -> 
         event.actor_id,
         event.session_id,
         msgspec.json.encode(event.details).decode(),
+        msgspec.json.encode(sorted(set(event.organizations))).decode(),
     )
 
 

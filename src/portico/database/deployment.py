@@ -8,6 +8,8 @@ CLOCK_FLOOR = "clock_floor"
 """The latest instant the clock has told, in microseconds since 1970."""
 CLOCK_OFFSET = "clock_offset"
 """How far the development clock runs ahead, in microseconds; it only grows."""
+POLICY_REVISION = "policy_revision"
+"""A number that every change of what organizations ask raises."""
 
 
 async def find_fact(reader: Reader, name: str) -> str | None:
@@ -25,3 +27,12 @@ async def keep_fact(tx: Transaction, name: str, value: str) -> None:
 async def find_number(reader: Reader, name: str) -> int:
     """A fact that is a whole number; 0 where nothing is known."""
     return int(await find_fact(reader, name) or 0)
+
+
+async def raise_number(tx: Transaction, name: str) -> None:
+    """Raise a fact that is a whole number by one, in one statement, so that of two at once both count."""
+    await tx.execute(
+        "INSERT INTO deployment (name, value) VALUES ($1, '1') "
+        "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(deployment.value AS BIGINT) + 1 AS TEXT)",
+        name,
+    )

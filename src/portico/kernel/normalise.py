@@ -51,6 +51,11 @@ def identifier_key(typed: str) -> str | None:
     return address_key(typed) if "@" in typed else handle_key(typed)
 
 
+def name_key(name: str) -> str:
+    """The comparison key of an organization's name: capitals, compatibility forms and spacing make no difference."""
+    return one_line(unicodedata.normalize("NFKC", name)).casefold()
+
+
 def throttle_form(typed: str) -> str:
     """A form of any typed identifier, known or not, possible or not, under which tries are counted."""
     return identifier_key(typed) or one_line(typed).translate(_LOWER)

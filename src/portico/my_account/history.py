@@ -52,11 +52,40 @@ WORDED: Mapping[EventKind, str] = {
     EventKind.REFRESH_TOKEN_REUSED: "history.token_reused",
     EventKind.DEVICE_FORGOTTEN: "history.device_forgotten",
     EventKind.MAIL_BOUNCED: "history.mail_bounced",
+    EventKind.MEMBER_JOINED: "history.member_joined",
+    EventKind.MEMBER_CHANGED: "history.member_changed",
+    EventKind.MEMBER_SUSPENDED: "history.member_suspended",
+    EventKind.MEMBER_RESUMED: "history.member_resumed",
+    EventKind.MEMBER_REMOVED: "history.member_removed",
+    EventKind.MEMBER_LEFT: "history.member_left",
+    EventKind.INVITATION_ACCEPTED: "history.invitation_accepted",
+    EventKind.POLICY_MET: "history.policy_met",
+    EventKind.POLICY_PUT_OFF: "history.policy_put_off",
+    EventKind.CHANGE_FORCED: "history.change_forced",
+    EventKind.RESET_SENT: "history.reset_sent",
+    EventKind.ENDED_BY_ADMIN: "history.ended_by_admin",
 }
 """The sentence for each kind of event that says something to the person it concerns."""
 
-INTERNAL = frozenset({EventKind.PASSWORD_REHASHED, EventKind.ACCOUNT_ERASED})
-"""Kinds that change nothing for anybody, or that nobody is left to read."""
+INTERNAL = frozenset(
+    {
+        EventKind.PASSWORD_REHASHED,
+        EventKind.ACCOUNT_ERASED,
+        EventKind.ORGANIZATION_CREATED,
+        EventKind.ORGANIZATION_RENAMED,
+        EventKind.ORGANIZATION_SUSPENDED,
+        EventKind.ORGANIZATION_RESUMED,
+        EventKind.FEATURES_CHANGED,
+        EventKind.DOMAIN_CLAIMED,
+        EventKind.DOMAIN_VERIFIED,
+        EventKind.DOMAIN_RELEASED,
+        EventKind.INVITATION_SENT,
+        EventKind.INVITATION_REVOKED,
+        EventKind.POLICY_SAVED,
+        EventKind.POLICY_REHEARSED,
+    }
+)
+"""Kinds that change nothing for anybody, that concern nobody in person, or that nobody is left to read."""
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):

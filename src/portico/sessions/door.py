@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from portico.database.engine import Database
 from portico.kernel.clock import Clock
-from portico.kernel.errors import NotAllowed, NotSignedIn
+from portico.kernel.errors import NotAllowed, NotFound, NotSignedIn
+from portico.organizations.model import Role, role_in
 from portico.sessions.model import BrowserToken, SignedIn
 from portico.sessions.service import Sessions
 from portico.web import cookies
@@ -18,6 +19,7 @@ from portico.web.language import Preferences
 from portico.web.routing import Access, Endpoint
 
 _BEARER = "bearer "
+_ROLES = {Access.SUPPORT: Role.SUPPORT, Access.ADMIN: Role.ADMIN, Access.OWNER: Role.OWNER}
 
 
 class SessionGate:
@@ -30,13 +32,29 @@ class SessionGate:
         self._cookies = jar
 
     async def admit(self, request: Request, endpoint: Endpoint) -> None:
-        """Raises NotSignedIn where the table asks for a session and none came, NotAllowed where it is not enough."""
+        """Raises NotSignedIn where the table asks for a session and none came, NotAllowed where it is not enough.
+
+        Raises NotFound for an organization the caller does not belong to.
+        """
         if endpoint.access is Access.SIGNED_IN:
             await self.get_signed_in(request)
         elif endpoint.access is Access.OPERATOR:
             signed_in = await self.get_signed_in(request)
             if not signed_in.account.is_operator:
                 raise NotAllowed("for operators only")
+        elif endpoint.access in _ROLES:
+            await self._admit_role(request, _ROLES[endpoint.access])
+
+    async def _admit_role(self, request: Request, needed: Role) -> None:
+        """To those outside it, an organization is not there; to its members, what is not theirs is shut."""
+        account = (await self.get_signed_in(request)).account
+        role = role_in(account.memberships, request.path_params["organization_id"])
+        if account.is_operator:
+            return
+        if role is None:
+            raise NotFound("no such organization")
+        if not role.reaches(needed):
+            raise NotAllowed(f"for those only whose role is {needed.value}")
 
     async def find_signed_in(self, request: Request) -> SignedIn | None:
         """The caller's live session, looked up once for each request."""

@@ -28,6 +28,10 @@ class Access(StrEnum):
     SIGNED_IN = "signed_in"
     OPERATOR = "operator"
     """Whoever is signed in to an operator's account."""
+    SUPPORT = "support"
+    ADMIN = "admin"
+    OWNER = "owner"
+    """Whoever has at least this role in the organization the path names (``{organization_id}``), and operators."""
     DEVELOPMENT = "development"
     """Exists in development mode only."""
 

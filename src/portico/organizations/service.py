@@ -1,0 +1,119 @@
+"""Organizations and who belongs to them.
+
+An account carries its active memberships in short (:func:`~portico.organizations.model.write_belongings`), so that a
+request knows them without asking again. :meth:`Organizations.join` and whatever else changes a membership write both in
+one transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from portico.accounts.service import Accounts
+from portico.audit.model import Event, EventKind
+from portico.audit.service import Audit
+from portico.database.engine import Reader, Transaction
+from portico.kernel.chance import Chance
+from portico.kernel.errors import BadInput, Conflict, NotFound
+from portico.kernel.normalise import name_key, one_line
+from portico.kernel.tokens import is_id, new_id
+from portico.organizations import store
+from portico.organizations.model import (
+    Feature,
+    Membership,
+    MembershipState,
+    MemberType,
+    Organization,
+    OrganizationState,
+    Role,
+    write_belongings,
+)
+
+NAME_MAX = 100
+
+
+class Organizations:
+    """What may be done to organizations and memberships."""
+
+    def __init__(self, *, chance: Chance, accounts: Accounts, audit: Audit) -> None:
+        self._chance = chance
+        self._accounts = accounts
+        self._audit = audit
+
+    async def add_organization(
+        self,
+        tx: Transaction,
+        now: datetime,
+        *,
+        name: str,
+        features: frozenset[Feature] = frozenset(),
+        actor_id: str | None = None,
+    ) -> Organization:
+        """Create an organization. Raises BadInput for an impossible name, Conflict for one that is taken."""
+        shown = one_line(name)
+        if not shown or len(shown) > NAME_MAX:
+            raise BadInput("not the name of an organization", field="name")
+        organization = Organization(
+            id=new_id(self._chance, now),
+            name=shown,
+            name_key=name_key(shown),
+            state=OrganizationState.ACTIVE,
+            features=features,
+            version=1,
+            created_at=now,
+        )
+        if not await store.add_organization(tx, organization):
+            raise Conflict("another organization has this name", field="name")
+        event = Event(kind=EventKind.ORGANIZATION_CREATED, actor_id=actor_id, organizations=(organization.id,))
+        await self._audit.append(tx, now, event)
+        return organization
+
+    async def get_organization(self, reader: Reader, organization_id: str) -> Organization:
+        """The organization with this id; raises NotFound."""
+        found = await store.find_organization(reader, organization_id) if is_id(organization_id) else None
+        if found is None:
+            raise NotFound("no such organization")
+        return found
+
+    async def list_memberships(self, reader: Reader, account_id: str) -> Sequence[Membership]:
+        """An account's memberships, the first joined first."""
+        return await store.list_memberships(reader, account_id)
+
+    async def join(
+        self,
+        tx: Transaction,
+        now: datetime,
+        *,
+        organization_id: str,
+        account_id: str,
+        member_type: MemberType,
+        role: Role,
+        actor_id: str | None = None,
+    ) -> Membership:
+        """Make an account a member. Raises Conflict if it is one already, suspended or not."""
+        membership = Membership(
+            organization_id=organization_id,
+            account_id=account_id,
+            member_type=member_type,
+            role=role,
+            state=MembershipState.ACTIVE,
+            version=1,
+            joined_at=now,
+            changed_at=now,
+        )
+        if not await store.add_membership(tx, membership):
+            raise Conflict("a member already")
+        await self._write_belongings(tx, account_id)
+        event = Event(
+            kind=EventKind.MEMBER_JOINED,
+            subject_id=account_id,
+            actor_id=actor_id,
+            organizations=(organization_id,),
+            details={"member_type": member_type.value, "role": role.value},
+        )
+        await self._audit.append(tx, now, event)
+        return membership
+
+    async def _write_belongings(self, tx: Transaction, account_id: str) -> None:
+        """Have the account carry its memberships as they are now."""
+        memberships = await store.list_memberships(tx, account_id)
+        await self._accounts.set_memberships(tx, account_id, write_belongings(memberships))

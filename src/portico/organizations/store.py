@@ -1,0 +1,107 @@
+"""Organizations and memberships in the database. Imported by this feature and ``app`` only."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from portico.database.engine import Reader, Row, Transaction
+from portico.kernel.clock import from_micros, to_micros
+from portico.organizations.model import (
+    Feature,
+    Membership,
+    MembershipState,
+    MemberType,
+    Organization,
+    OrganizationState,
+    Role,
+)
+
+_COLUMNS = "id, name, name_key, state, features, version, created_at"
+_MEMBERSHIP_COLUMNS = "organization_id, account_id, member_type, role, state, version, joined_at, changed_at"
+_FEATURES = msgspec.json.Decoder(frozenset[Feature])
+
+
+async def find_organization(reader: Reader, organization_id: str) -> Organization | None:
+    """The organization with this id."""
+    row = await reader.find_row(f"SELECT {_COLUMNS} FROM organizations WHERE id = $1", organization_id)
+    return _organization(row) if row else None
+
+
+async def add_organization(tx: Transaction, organization: Organization) -> bool:
+    """Store a new organization; False if another has its name."""
+    added = await tx.execute(
+        f"INSERT INTO organizations ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        organization.id,
+        organization.name,
+        organization.name_key,
+        organization.state.value,
+        _features(organization.features),
+        organization.version,
+        to_micros(organization.created_at),
+    )
+    return added == 1
+
+
+async def find_membership(reader: Reader, organization_id: str, account_id: str) -> Membership | None:
+    """An account's membership of an organization."""
+    row = await reader.find_row(
+        f"SELECT {_MEMBERSHIP_COLUMNS} FROM memberships WHERE organization_id = $1 AND account_id = $2",
+        organization_id,
+        account_id,
+    )
+    return _membership(row) if row else None
+
+
+async def list_memberships(reader: Reader, account_id: str) -> Sequence[Membership]:
+    """An account's memberships, the first joined first."""
+    rows = await reader.list_rows(
+        f"SELECT {_MEMBERSHIP_COLUMNS} FROM memberships WHERE account_id = $1 ORDER BY joined_at, organization_id",
+        account_id,
+    )
+    return [_membership(row) for row in rows]
+
+
+async def add_membership(tx: Transaction, membership: Membership) -> bool:
+    """Store a new membership; False if the account belongs to the organization already."""
+    added = await tx.execute(
+        f"INSERT INTO memberships ({_MEMBERSHIP_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "ON CONFLICT DO NOTHING",
+        membership.organization_id,
+        membership.account_id,
+        membership.member_type.value,
+        membership.role.value,
+        membership.state.value,
+        membership.version,
+        to_micros(membership.joined_at),
+        to_micros(membership.changed_at),
+    )
+    return added == 1
+
+
+def _features(features: frozenset[Feature]) -> str:
+    return msgspec.json.encode(sorted(features)).decode()
+
+
+def _organization(row: Row) -> Organization:
+    return Organization(
+        id=row["id"],
+        name=row["name"],
+        name_key=row["name_key"],
+        state=OrganizationState(row["state"]),
+        features=_FEATURES.decode(row["features"]),
+        version=row["version"],
+        created_at=from_micros(row["created_at"]),
+    )
+
+
+def _membership(row: Row) -> Membership:
+    return Membership(
+        organization_id=row["organization_id"],
+        account_id=row["account_id"],
+        member_type=MemberType(row["member_type"]),
+        role=Role(row["role"]),
+        state=MembershipState(row["state"]),
+        version=row["version"],
+        joined_at=from_micros(row["joined_at"]),
+        changed_at=from_micros(row["changed_at"]),
+    )
