@@ -49,7 +49,7 @@ class Templates:
             shutil.copyfile(self._sqlite_file, path)
             yield f"sqlite:///{path}"
         else:
-            async with self._lending.database() as url:
+            async with self.lending.database() as url:
                 yield url
 
     @asynccontextmanager
@@ -69,7 +69,8 @@ class Templates:
         return path
 
     @cached_property
-    def _lending(self) -> Lending:
+    def lending(self) -> Lending:
+        """The PostgreSQL databases of this test process."""
         server = self.server
         name = _apart(lambda: asyncio.run(server.create()))
         self._stack.callback(_apart, lambda: asyncio.run(server.drop(name)))

@@ -15,7 +15,7 @@ import asyncpg
 
 from tests.support.postgres import PostgresServer
 
-KEPT = 4
+KEPT_MAX = 4
 """Databases that wait for the next test; a test seldom needs more than one at a time."""
 LEAVE_SECONDS = 0.5
 """How long those who have closed their connections may take to be gone."""
@@ -72,24 +72,29 @@ class Lending:
 
     server: PostgresServer
     template: str
-    _kept: list[Fresh] = field(default_factory=list)
+    _waiting: list[Fresh] = field(default_factory=list)
+
+    @property
+    def kept(self) -> int:
+        """How many databases wait for the next test."""
+        return len(self._waiting)
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[str]:
         """The address of a database that is as good as new."""
-        lent = self._kept.pop() if self._kept else await self._make()
+        lent = self._waiting.pop() if self._waiting else await self._make()
         try:
             yield self.server.database_url(lent.name)
         finally:
-            if len(self._kept) < KEPT and await self._is_as_new(lent):
-                self._kept.append(lent)
+            if self.kept < KEPT_MAX and await self._is_as_new(lent):
+                self._waiting.append(lent)
             else:
                 await self.server.drop(lent.name)
 
     async def close(self) -> None:
         """Drop what was kept."""
-        while self._kept:
-            await self.server.drop(self._kept.pop().name)
+        while self._waiting:
+            await self.server.drop(self._waiting.pop().name)
 
     async def _make(self) -> Fresh:
         name = await self.server.create(self.template)
