@@ -56,6 +56,7 @@ async def plain_page(browser: Browser, base: str) -> AsyncIterator[Page]:
         yield await context.new_page()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("size", "scheme", "language"), [(DESKTOP, "light", "en"), (PHONE, "dark", "de")])
 async def test_axe_finds_nothing_serious(
     browser: Browser, base: str, size: Size, scheme: Scheme, language: str
@@ -68,6 +69,7 @@ async def test_axe_finds_nothing_serious(
             assert not serious, (sample.label, serious)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["de", PSEUDO])
 async def test_pages_fit_narrow_windows_and_targets_are_large(browser: Browser, base: str, language: str) -> None:
     async with watched_context(browser, base, size=NARROW) as context:
@@ -78,6 +80,7 @@ async def test_pages_fit_narrow_windows_and_targets_are_large(browser: Browser, 
             assert await page.evaluate(_SMALL_TARGETS, TARGET_MIN) == [], sample.label
 
 
+@pytest.mark.long
 async def test_nothing_jumps_while_a_page_opens(page: Page) -> None:
     for sample in PAGES:
         await page.goto(f"/en/{sample.label}")

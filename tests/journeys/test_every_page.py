@@ -38,6 +38,7 @@ _CUT = """
 every_walk = pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.__name__)
 
 
+@pytest.mark.long
 @every_walk
 async def test_axe_finds_nothing_serious_on_any_page(  # S43
     browser: Browser, town: Town, walk: Walk
