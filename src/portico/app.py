@@ -74,10 +74,10 @@ class Doors:
         return Csrf(self._ground.keys, self._base_url)
 
     @cached_property
-    def pages(self) -> Pages:
-        """What shows pages and reads their forms."""
+    def templates(self) -> Templates:
+        """Every page."""
         ground = self._ground
-        templates = Templates(
+        return Templates(
             PACKAGE / "templates",
             ground.catalogues,
             ground.brand,
@@ -87,8 +87,13 @@ class Doors:
             allows_pseudo=ground.is_development,
             reloads=ground.is_development,
         )
+
+    @cached_property
+    def pages(self) -> Pages:
+        """What shows pages and reads their forms."""
+        ground = self._ground
         return Pages(
-            templates=templates,
+            templates=self.templates,
             languages=ground.catalogues.languages(),
             base_url=self._base_url,
             keys=ground.keys,

@@ -361,6 +361,7 @@ async def hers(world: World) -> Dump:
     }
 
 
+@pytest.mark.long
 async def test_whoever_is_signed_in_reaches_every_door_of_theirs(free_world: World) -> None:  # V8.2.1
     await free_world.add_person(OLGA, PASSWORD, first_name="Olga", last_name="Peters", is_operator=True)
     for endpoint in free_world.app.routes.endpoints:
