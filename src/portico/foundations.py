@@ -23,6 +23,7 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.organizations.policies.service import Policies
 from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
 from portico.organizations.service import Organizations
@@ -119,6 +120,19 @@ class Foundations:
         settings = self.settings
         own = PolicyFields(min_length=settings.password_min_length, composition=settings.password_composition)
         return Standings(own)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What organizations ask, as their admins know it."""
+        settings = self.settings
+        return Policies(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            organizations=self.organizations,
+            audit=self.audit,
+            has_breach_source=bool(settings.breached_password_service or settings.breached_password_filter),
+        )
 
     @cached_property
     def policy_stamps(self) -> PolicyStamps:
