@@ -12,7 +12,7 @@ from portico.admin.policy_views import (
     AllPoliciesView,
     PoliciesView,
     PolicyFieldsView,
-    PreviewView,
+    PolicyPreviewView,
     TypePoliciesView,
     fields_view,
     history_view,
@@ -50,7 +50,7 @@ _Instant = Annotated[datetime, Meta(tz=True)]
 _Reason = Annotated[str, Meta(max_length=4 * REASON_MAX)]
 
 
-class PreviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PolicyPreviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A draft, and after which account's id the list of people goes on."""
 
     fields: PolicyFields
@@ -74,14 +74,14 @@ class PolicyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     reason: _Reason = ""
 
 
-class WithdrawBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PolicyWithdrawBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``based_on`` is the number of the newest version you saw."""
 
     based_on: _Number
     reason: _Reason = ""
 
 
-class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PolicyHistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Versions older than the one with this number."""
 
     before: Annotated[int, Meta(ge=1, le=2**31)] | None = None
@@ -122,11 +122,11 @@ class PoliciesApi:
             Endpoint(
                 "GET", ONE, self.show_policies, Access.SUPPORT,
                 "What is asked of one type of member, and its history.",
-                query=HistoryQuery, output=TypePoliciesView, errors=(BadInput, *seen),
+                query=PolicyHistoryQuery, output=TypePoliciesView, errors=(BadInput, *seen),
             ),
             Endpoint(
                 "POST", ONE + "/preview", self.preview, Access.ADMIN, "Whom a draft would concern. Changes nothing.",
-                body=PreviewBody, output=PreviewView, errors=(*sent, *seen),
+                body=PolicyPreviewBody, output=PolicyPreviewView, errors=(*sent, *seen),
             ),
             Endpoint(
                 "POST", ONE, self.save, Access.ADMIN, "Save a draft as the next version.",
@@ -135,7 +135,7 @@ class PoliciesApi:
             Endpoint(
                 "POST", ONE + "/withdraw", self.withdraw, Access.ADMIN,
                 "Take back what is announced or rehearsed, by saving what is in force once more.",
-                body=WithdrawBody, output=PoliciesView, status=201,
+                body=PolicyWithdrawBody, output=PoliciesView, status=201,
                 errors=(BadInput, TooLarge, *seen, *changed, NothingToWithdraw),
             ),
         )  # fmt: skip
@@ -153,7 +153,7 @@ class PoliciesApi:
     async def show_policies(self, request: Request) -> Response:
         """What is asked of one type of member."""
         organization_id, member_type = _place(request)
-        query = read_query(request, HistoryQuery)
+        query = read_query(request, PolicyHistoryQuery)
         current = await self._policies.get_current(organization_id, member_type)
         history = await self._policies.list_history(organization_id, member_type, before=query.before)
         last = history[-1].version.number if len(history) == PAGE else 1
@@ -167,7 +167,7 @@ class PoliciesApi:
     async def preview(self, request: Request) -> Response:
         """Whom a draft would concern."""
         organization_id, member_type = _place(request)
-        body: PreviewBody = await read_json(request, PreviewBody)
+        body: PolicyPreviewBody = await read_json(request, PolicyPreviewBody)
         draft = Draft(
             fields=body.fields,
             based_on=0,
@@ -197,7 +197,7 @@ class PoliciesApi:
     async def withdraw(self, request: Request) -> Response:
         """Take back what is announced or rehearsed."""
         organization_id, member_type = _place(request)
-        body: WithdrawBody = await read_json(request, WithdrawBody)
+        body: PolicyWithdrawBody = await read_json(request, PolicyWithdrawBody)
         await self._policies.withdraw(
             organization_id,
             member_type,

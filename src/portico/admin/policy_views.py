@@ -74,7 +74,7 @@ class TypePoliciesView(msgspec.Struct, frozen=True, kw_only=True):
     before: int | None
 
 
-class AffectedView(msgspec.Struct, frozen=True, kw_only=True):
+class AffectedMemberView(msgspec.Struct, frozen=True, kw_only=True):
     """A member who would have to act, and why."""
 
     account_id: str
@@ -83,7 +83,7 @@ class AffectedView(msgspec.Struct, frozen=True, kw_only=True):
     why: list[WhyAffected]
 
 
-class PreviewView(msgspec.Struct, frozen=True, kw_only=True):
+class PolicyPreviewView(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a draft would concern when it is enforced. One member may have several reasons.
 
     ``open_sessions`` are those open now of members who would have to act; "at once" interrupts them.
@@ -97,11 +97,11 @@ class PreviewView(msgspec.Struct, frozen=True, kw_only=True):
     no_password: int
     no_second_factor: int
     open_sessions: int
-    people: list[AffectedView]
+    people: list[AffectedMemberView]
     after: str | None
 
 
-class CostView(msgspec.Struct, frozen=True, kw_only=True):
+class PolicyCostView(msgspec.Struct, frozen=True, kw_only=True):
     """What a field costs; ``value`` where that differs by value."""
 
     value: str | None
@@ -121,10 +121,10 @@ class PolicyFieldView(msgspec.Struct, frozen=True, kw_only=True):
     items: int | None
     feature: Feature | None
     asks: str
-    costs: list[CostView]
+    costs: list[PolicyCostView]
 
 
-class PresetView(msgspec.Struct, frozen=True, kw_only=True):
+class PolicyPresetView(msgspec.Struct, frozen=True, kw_only=True):
     """A starting point: its fields, for an organization that wants MFA so far."""
 
     name: Preset
@@ -137,7 +137,7 @@ class PolicyFieldsView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be asked, and the presets."""
 
     fields: list[PolicyFieldView]
-    presets: list[PresetView]
+    presets: list[PolicyPresetView]
 
 
 def policies_view(current: TypePolicies) -> PoliciesView:
@@ -180,10 +180,10 @@ def history_view(entry: HistoryEntry, current: TypePolicies) -> PolicyHistoryVie
     )
 
 
-def preview_view(found: Preview) -> PreviewView:
+def preview_view(found: Preview) -> PolicyPreviewView:
     """Whom a draft would concern."""
     counts = found.counts
-    return PreviewView(
+    return PolicyPreviewView(
         enforced_from=found.at,
         members=counts.members,
         to_act=counts.to_act,
@@ -193,7 +193,7 @@ def preview_view(found: Preview) -> PreviewView:
         no_second_factor=counts.no_second_factor,
         open_sessions=found.open_sessions,
         people=[
-            AffectedView(account_id=one.account_id, name=one.name, handle=one.handle, why=list(one.why))
+            AffectedMemberView(account_id=one.account_id, name=one.name, handle=one.handle, why=list(one.why))
             for one in found.people
         ],
         after=found.after,
@@ -204,7 +204,7 @@ def fields_view(catalogues: Catalogues, language: str) -> PolicyFieldsView:
     """The reference of fields and presets in one language."""
     wanting = {Preset.STRICT: (Mfa.REQUIRED,)}
     presets = [
-        PresetView(
+        PolicyPresetView(
             name=preset,
             mfa=mfa,
             about=catalogues.text(message(f"policy.preset.{preset.value}"), language),
@@ -229,7 +229,7 @@ def _field(info: FieldInfo, catalogues: Catalogues, language: str) -> PolicyFiel
         feature=info.feature,
         asks=catalogues.text(message(info.asks), language),
         costs=[
-            CostView(value=value or None, text=catalogues.text(message(code), language))
+            PolicyCostView(value=value or None, text=catalogues.text(message(code), language))
             for value, code in info.costs.items()
         ],
     )
