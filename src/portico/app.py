@@ -159,7 +159,6 @@ class Doors:
             gate=self.gate,
             sign_in=house.sign_in,
             clock=house.clock,
-            password=house.password,
             privacy_url=house.settings.privacy_url,
         )
         sign_up_pages = SignUpPages(
@@ -171,7 +170,7 @@ class Doors:
             gate=self.gate,
             sign_in=house.sign_in,
             renewal=house.renewal,
-            password=house.password,
+            criteria=house.password_criteria,
             catalogues=self._ground.catalogues,
             clock=house.clock,
             chance=house.chance,
@@ -185,12 +184,14 @@ class Doors:
 
     def _reset(self) -> tuple[Endpoint, ...]:
         house = self._house
-        pages = ResetPages(pages=self.pages, visitors=self.visitors, reset=house.reset, password=house.password)
+        pages = ResetPages(
+            pages=self.pages, visitors=self.visitors, reset=house.reset, criteria=house.password_criteria
+        )
         api = ResetApi(
             pages=self.pages,
             visitors=self.visitors,
             reset=house.reset,
-            password=house.password,
+            criteria=house.password_criteria,
             catalogues=self._ground.catalogues,
         )
         return (*pages.endpoints(), *api.endpoints())
@@ -217,7 +218,7 @@ class Doors:
             visitors=self.visitors,
             my_account=house.my_account,
             profile=house.own_profile,
-            password=house.password,
+            criteria=house.password_criteria,
         )
         api = MyAccountApi(
             pages=self.pages,

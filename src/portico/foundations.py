@@ -14,7 +14,6 @@ from portico.factors.email_code import EmailCodeFactor
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
-from portico.factors.password_rules import PasswordPolicy
 from portico.factors.screening import PasswordScreen, RangeService
 from portico.ground import Ground
 from portico.mail.maildir import MaildirTransport
@@ -179,9 +178,7 @@ class Foundations:
     @cached_property
     def password(self) -> PasswordFactor:
         """The password factor."""
-        settings = self.settings
-        policy = PasswordPolicy(min_length=settings.password_min_length, composition=settings.password_composition)
-        return PasswordFactor(self.hasher, policy, self.chance)
+        return PasswordFactor(self.hasher, self.chance)
 
     @cached_property
     def breach_service(self) -> RangeService | None:
