@@ -24,6 +24,8 @@ from portico.my_account.deletion.pages import DeletionPages
 from portico.my_account.door import Room
 from portico.my_account.history_api import HistoryApi
 from portico.my_account.history_pages import HistoryPages
+from portico.my_account.organizations_api import OrganizationsApi
+from portico.my_account.organizations_pages import OrganizationsPages
 from portico.my_account.pages import MyAccountPages
 from portico.my_account.profile_api import ProfileApi
 from portico.my_account.profile_pages import ProfilePages
@@ -250,7 +252,12 @@ class Doors:
             data=house.own_data,
             catalogues=catalogues,
         )
-        return (*pages.endpoints(), *history_pages.endpoints(), *api.endpoints(), *history_api.endpoints())
+        organizations_pages = OrganizationsPages(room=room, belongings=house.belongings)
+        organizations_api = OrganizationsApi(
+            pages=self.pages, gate=self.gate, belongings=house.belongings, catalogues=catalogues
+        )
+        doors = (pages, history_pages, organizations_pages, api, history_api, organizations_api)
+        return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _safety(self) -> tuple[Endpoint, ...]:
         """Security links, changes of address, deletion."""

@@ -22,6 +22,7 @@ from portico.my_account.address.service import ADDRESS_CHANGE, AddressChanges
 from portico.my_account.deletion.service import Deletions
 from portico.my_account.export import OwnData
 from portico.my_account.history import OwnHistory
+from portico.my_account.organizations import Belongings
 from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.operators.service import MailOverview
@@ -265,6 +266,17 @@ class House(Foundations):
     def own_history(self) -> OwnHistory:
         """What happened to signed-in people's accounts."""
         return OwnHistory(database=self.database, audit=self.audit, sessions=self.sessions)
+
+    @cached_property
+    def belongings(self) -> Belongings:
+        """What signed-in people see of their organizations."""
+        return Belongings(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            organizations=self.organizations,
+            standings=self.standings,
+        )
 
     @cached_property
     def own_data(self) -> OwnData:

@@ -122,6 +122,10 @@ class PolicyStamps:
             held = kept[memberships] = (standing.stamp, standing.announced_from)
         return held[0]
 
+    def forget(self) -> None:
+        """Look again at once: for whoever has just changed what is asked."""
+        self._revision.forget()
+
 
 async def note_change(tx: Transaction) -> None:
     """Tell all servers that what some organization asks has changed; part of the change's own transaction."""
