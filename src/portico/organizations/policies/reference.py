@@ -1,7 +1,7 @@
 """Every field of a policy, for people who choose: what it takes, which feature it needs, what it asks and costs.
 
 The types and bounds are read from :class:`~portico.organizations.policy.PolicyFields` itself, so they cannot drift. The
-sentences are message codes: ``policy.asks.<field>``, and ``policy.cost.<field>`` or ``policy.cost.<field>.<value>``.
+sentences are message codes: ``policy.field.<field>``, and ``policy.cost.<field>`` or ``policy.cost.<field>.<value>``.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class FieldInfo(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def asks(self) -> str:
         """The message code of what it asks."""
-        return f"policy.asks.{self.name}"
+        return f"policy.field.{self.name}"
 
 
 _COSTS_BY_VALUE = {"mfa": ("optional", "required"), "enrolment_proof": ("mailbox", "password")}
