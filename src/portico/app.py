@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
+from portico.admin.policies_api import PoliciesApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
 from portico.house import House
@@ -131,6 +132,7 @@ class Doors:
             *self._reset(),
             *self._reset_help(),
             *self._operators(),
+            *self._policies(),
             *self._my_account(),
             *self._safety(),
             *self._about(),
@@ -164,7 +166,6 @@ class Doors:
             gate=self.gate,
             sign_in=house.sign_in,
             clock=house.clock,
-            password=house.password,
             privacy_url=house.settings.privacy_url,
         )
         sign_up_pages = SignUpPages(
@@ -176,7 +177,7 @@ class Doors:
             gate=self.gate,
             sign_in=house.sign_in,
             renewal=house.renewal,
-            password=house.password,
+            criteria=house.password_criteria,
             catalogues=self._ground.catalogues,
             clock=house.clock,
             chance=house.chance,
@@ -190,12 +191,14 @@ class Doors:
 
     def _reset(self) -> tuple[Endpoint, ...]:
         house = self._house
-        pages = ResetPages(pages=self.pages, visitors=self.visitors, reset=house.reset, password=house.password)
+        pages = ResetPages(
+            pages=self.pages, visitors=self.visitors, reset=house.reset, criteria=house.password_criteria
+        )
         api = ResetApi(
             pages=self.pages,
             visitors=self.visitors,
             reset=house.reset,
-            password=house.password,
+            criteria=house.password_criteria,
             catalogues=self._ground.catalogues,
         )
         return (*pages.endpoints(), *api.endpoints())
@@ -209,6 +212,11 @@ class Doors:
     def _operators(self) -> tuple[Endpoint, ...]:
         return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
 
+    def _policies(self) -> tuple[Endpoint, ...]:
+        house = self._house
+        api = PoliciesApi(pages=self.pages, gate=self.gate, policies=house.policies, catalogues=self._ground.catalogues)
+        return api.endpoints()
+
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house
         room = Room(self.pages, self.gate)
@@ -217,7 +225,7 @@ class Doors:
             visitors=self.visitors,
             my_account=house.my_account,
             profile=house.own_profile,
-            password=house.password,
+            criteria=house.password_criteria,
         )
         api = MyAccountApi(
             pages=self.pages,

@@ -24,6 +24,7 @@ from portico.mail.model import MailFate, MailRecord
 from portico.mail.transports import DeliveryFailed
 from portico.passwords_cli import passwords
 from portico.people_import.model import Progress
+from portico.policies_cli import policies
 from portico.server import require_local, serve
 from portico.settings import Settings, read_settings
 
@@ -34,6 +35,7 @@ cli = typer.Typer(
     help="Portico, the front door of a messenger.",
 )  # fmt: skip
 cli.add_typer(passwords, name="passwords")
+cli.add_typer(policies, name="policies")
 Config = Annotated[Path | None, typer.Option("--config", help="The TOML file with the settings.")]
 mails_cli = typer.Typer(rich_markup_mode=None)
 cli.add_typer(mails_cli, name="mails")

@@ -14,7 +14,6 @@ from portico.factors.email_code import EmailCodeFactor
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
-from portico.factors.password_rules import PasswordPolicy
 from portico.factors.screening import PasswordScreen, RangeService
 from portico.ground import Ground
 from portico.mail.maildir import MaildirTransport
@@ -23,6 +22,7 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.organizations.policies.service import Policies
 from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
 from portico.organizations.service import Organizations
@@ -121,6 +121,19 @@ class Foundations:
         return Standings(own)
 
     @cached_property
+    def policies(self) -> Policies:
+        """What organizations ask, as their admins know it."""
+        settings = self.settings
+        return Policies(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            organizations=self.organizations,
+            audit=self.audit,
+            has_breach_source=bool(settings.breached_password_service or settings.breached_password_filter),
+        )
+
+    @cached_property
     def policy_stamps(self) -> PolicyStamps:
         """What sessions have to have met."""
         return PolicyStamps(self.database, self.standings)
@@ -165,9 +178,7 @@ class Foundations:
     @cached_property
     def password(self) -> PasswordFactor:
         """The password factor."""
-        settings = self.settings
-        policy = PasswordPolicy(min_length=settings.password_min_length, composition=settings.password_composition)
-        return PasswordFactor(self.hasher, policy, self.chance)
+        return PasswordFactor(self.hasher, self.chance)
 
     @cached_property
     def breach_service(self) -> RangeService | None:

@@ -35,6 +35,7 @@ from portico.signin.facts import Terms
 from portico.signin.gather import Gatherer
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.renewal import Renewal
 from portico.signin.reset import RESET, PasswordReset
 from portico.signin.service import SignIn
@@ -54,8 +55,16 @@ class House(Foundations):
             audit=self.audit,
             notices=self.notices,
             password=self.password,
+            criteria=self.password_criteria,
             screen=self.screen,
             throttle=self.throttle,
+        )
+
+    @cached_property
+    def password_criteria(self) -> PasswordCriteria:
+        """What a new password must be, for whom."""
+        return PasswordCriteria(
+            database=self.database, clock=self.clock, accounts=self.accounts, standings=self.standings
         )
 
     @cached_property
@@ -111,9 +120,11 @@ class House(Foundations):
                 mail=self.mail,
                 password=self.password,
                 password_change=self.password_change,
+                criteria=self.password_criteria,
                 terms=self.terms,
             ),
             gatherer=self.gatherer,
+            criteria=self.password_criteria,
             outcomes=Outcomes(
                 accounts=self.accounts,
                 audit=self.audit,
@@ -173,6 +184,7 @@ class House(Foundations):
             throttle=self.throttle,
             links=self.links,
             password_change=self.password_change,
+            criteria=self.password_criteria,
             sign_in=self.sign_in,
             wake=self._wake_mail,
             reset_links=self.reset_links,
@@ -188,6 +200,7 @@ class House(Foundations):
             sessions=self.sessions,
             sign_in=self.sign_in,
             password_change=self.password_change,
+            criteria=self.password_criteria,
         )
 
     @cached_property

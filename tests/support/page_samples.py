@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 import portico
-from portico.factors.password_rules import PasswordPolicy, criteria
+from portico.factors.password_rules import PasswordPolicy
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues, Message, message
 from portico.my_account.organizations import Ask, InTheEnd, OwnOrganization, member_words
@@ -25,6 +25,7 @@ from portico.organizations.model import (
 from portico.organizations.policy import NOTHING_ASKED, EnrolmentProof, Mfa, Preset, SecondFactor, preset_fields
 from portico.organizations.wording import list_asks, list_folded
 from portico.sessions.devices import device_words
+from portico.signin.password_criteria import AskedCriteria
 from portico.signin.reset_help import help_steps
 from portico.web.assets import Assets
 from portico.web.language import offered_languages
@@ -39,7 +40,9 @@ AT = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)
 EARLIER = datetime(2026, 2, 27, 8, 40, tzinfo=UTC)
 NORA = ShownPerson.named("Nora North", "nora.north")
 PICTURED = ShownPerson.named("Nora North", "nora.north", "0" * 32)
-CRITERIA = criteria(PasswordPolicy())
+ASKED = AskedCriteria(
+    policy=PasswordPolicy(), length_asked_by=("South Clinic",), composition_asked_by=("North Clinic",)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +263,7 @@ _PROOF: Mapping[str, object] = {
     "persistent": True,
     "failure": None,
 }
-_NEW_PASSWORD: Mapping[str, object] = {"identifier": IDENTIFIER, "criteria": CRITERIA, "failure": None}
+_NEW_PASSWORD: Mapping[str, object] = {"identifier": IDENTIFIER, "asked": ASKED, "failure": None}
 _UNMET = message("password.unmet", criteria="length digit symbol")
 _TOO_LONG = message("password.unmet", criteria="too_long")
 _DIFFERENT = message("password.repeat_differs")

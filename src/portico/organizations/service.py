@@ -74,6 +74,10 @@ class Organizations:
             raise NotFound("no such organization")
         return found
 
+    async def find_by_name(self, reader: Reader, name: str) -> Organization | None:
+        """The organization with this name, however it is spelt."""
+        return await store.find_by_name_key(reader, name_key(name))
+
     async def list_memberships(self, reader: Reader, account_id: str) -> Sequence[Membership]:
         """An account's memberships, the first joined first."""
         return await store.list_memberships(reader, account_id)

@@ -27,6 +27,12 @@ async def find_organization(reader: Reader, organization_id: str) -> Organizatio
     return _organization(row) if row else None
 
 
+async def find_by_name_key(reader: Reader, name_key: str) -> Organization | None:
+    """The organization whose name has this comparison key."""
+    row = await reader.find_row(f"SELECT {_COLUMNS} FROM organizations WHERE name_key = $1", name_key)
+    return _organization(row) if row else None
+
+
 async def add_organization(tx: Transaction, organization: Organization) -> bool:
     """Store a new organization; False if another has its name."""
     added = await tx.execute(

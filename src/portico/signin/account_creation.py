@@ -20,6 +20,7 @@ from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
 from portico.signin.new_password import PasswordChange
+from portico.signin.password_criteria import PasswordCriteria
 
 TAKEN = Failure(code="signup.address_taken")
 
@@ -34,12 +35,14 @@ class AccountCreation:
         mail: Mail,
         password: PasswordFactor,
         password_change: PasswordChange,
+        criteria: PasswordCriteria,
         terms: Terms | None,
     ) -> None:
         self._accounts = accounts
         self._mail = mail
         self._password = password
         self._password_change = password_change
+        self._criteria = criteria
         self._terms = terms
 
     async def find_failure(self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer) -> Failure | None:
@@ -54,7 +57,8 @@ class AccountCreation:
             return Failure(code="signup.terms_missing", field="accepts_terms")
         chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
         about = OwnData(address=attempt.identifier, first_name=answer.first_name, last_name=answer.last_name)
-        return await self._password_change.find_failure(reader, None, chosen, about)
+        policy = (await self._criteria.get(None)).policy
+        return await self._password_change.find_failure(reader, None, chosen, about, policy)
 
     async def prepare(self, answer: CreateAccountAnswer) -> NewPassword:
         """Hash the password of an answer for which :meth:`find_failure` found nothing."""

@@ -6,6 +6,7 @@ import msgspec
 
 from portico.sessions.model import Opened, SignedIn
 from portico.signin.attempt import Attempt, ClientKind, Demands, Purpose
+from portico.signin.password_criteria import AskedCriteria
 from portico.signin.steps import Step
 
 
@@ -35,8 +36,12 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an attempt stands. ``opened`` is set once, on the answer that finished it."""
+    """Where an attempt stands. ``opened`` is set once, on the answer that finished it.
+
+    ``criteria`` are those of the new password, where the step asks for one.
+    """
 
     attempt: Attempt
     step: Step
     opened: Opened | None = None
+    criteria: AskedCriteria | None = None
