@@ -9,6 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
+from portico.admin.members_api import MembersApi
+from portico.admin.organizations_api import OrganizationsApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
 from portico.house import House
@@ -116,6 +118,7 @@ class Doors:
             *self._reset(),
             *self._reset_help(),
             *self._operators(),
+            *self._administration(),
             *self._my_account(),
             *self._safety(),
             *self._about(),
@@ -189,6 +192,21 @@ class Doors:
 
     def _operators(self) -> tuple[Endpoint, ...]:
         return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
+
+    def _administration(self) -> tuple[Endpoint, ...]:
+        """Organizations and their members."""
+        house = self._house
+        doors = (
+            OrganizationsApi(
+                gate=self.gate,
+                database=house.database,
+                accounts=house.accounts,
+                changes=house.organization_changes,
+                memberships=house.memberships,
+            ),
+            MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
+        )
+        return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house

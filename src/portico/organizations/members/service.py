@@ -90,7 +90,7 @@ class Memberships:
             new_type, new_role = member_type or before.member_type, role or before.role
             _require(held, before, new_role)
             if not await store.change_membership(tx, before, new_type, new_role, now):
-                raise LastOwner("nobody else could act as owner")
+                raise LastOwner("nobody else could act as its owner: name another one first")
             details = {"member_type": new_type.value, "role": new_role.value, "role_before": before.role.value}
             return held.event(EventKind.MEMBER_CHANGED, account_id, details)
 
@@ -202,7 +202,7 @@ class Memberships:
             if before.state is state:
                 raise Conflict("it is so already")
             if not await store.set_membership_state(tx, before, state, now):
-                raise LastOwner("nobody else could act as owner")
+                raise LastOwner("nobody else could act as its owner: name another one first")
             return held.event(kind, account_id)
 
         await self._change(actor, organization_id, account_id, now, change)
@@ -210,7 +210,7 @@ class Memberships:
 
     async def _remove(self, tx: Transaction, before: Membership, event: Event) -> Event:
         if not await store.remove_membership(tx, before):
-            raise LastOwner("nobody else could act as owner")
+            raise LastOwner("nobody else could act as its owner: name another one first")
         return event
 
     async def _raise_to_owner(self, tx: Transaction, now: datetime, held: Held, before: Membership) -> None:
