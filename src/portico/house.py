@@ -8,6 +8,7 @@ from functools import cached_property
 
 from portico.accounts.pictures import Pictures
 from portico.accounts.profile import Profiles
+from portico.development.clinics import DemoClinics
 from portico.development.people import DemoPeople
 from portico.factors.erasure import erase_credentials
 from portico.foundations import Foundations
@@ -329,6 +330,17 @@ class House(Foundations):
             password=self.password,
             audit=self.audit,
             languages=self.ground.catalogues.languages(),
+        )
+
+    @cached_property
+    def demo_clinics(self) -> DemoClinics:
+        """The clinics of the demo."""
+        return DemoClinics(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            organizations=self.organizations,
+            policies=self.policies,
         )
 
     @cached_property
