@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
+from portico.admin.audit_api import AuditApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
 from portico.house import House
@@ -116,6 +117,7 @@ class Doors:
             *self._reset(),
             *self._reset_help(),
             *self._operators(),
+            *self._audit(),
             *self._my_account(),
             *self._safety(),
             *self._about(),
@@ -189,6 +191,9 @@ class Doors:
 
     def _operators(self) -> tuple[Endpoint, ...]:
         return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
+
+    def _audit(self) -> tuple[Endpoint, ...]:
+        return AuditApi(gate=self.gate, reading=self._house.trail_reading).endpoints()
 
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house

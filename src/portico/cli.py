@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from portico.audit_cli import audit
 from portico.database.engine import Transaction
 from portico.database.sqlite import sqlite_path
 from portico.development.people import PEOPLE
@@ -34,6 +35,7 @@ cli = typer.Typer(
     help="Portico, the front door of a messenger.",
 )  # fmt: skip
 cli.add_typer(passwords, name="passwords")
+cli.add_typer(audit, name="audit")
 Config = Annotated[Path | None, typer.Option("--config", help="The TOML file with the settings.")]
 mails_cli = typer.Typer(rich_markup_mode=None)
 cli.add_typer(mails_cli, name="mails")

@@ -13,6 +13,7 @@ FEATURES = (
     "security",
     "signin",
     "my_account",
+    "admin",
     "operators",
     "about",
     "jobs",

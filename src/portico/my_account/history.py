@@ -55,8 +55,8 @@ WORDED: Mapping[EventKind, str] = {
 }
 """The sentence for each kind of event that says something to the person it concerns."""
 
-INTERNAL = frozenset({EventKind.PASSWORD_REHASHED, EventKind.ACCOUNT_ERASED})
-"""Kinds that change nothing for anybody, or that nobody is left to read."""
+INTERNAL = frozenset({EventKind.PASSWORD_REHASHED, EventKind.ACCOUNT_ERASED, EventKind.TRAIL_EXPORTED})
+"""Kinds that change nothing for anybody, that nobody is left to read, or that are about no person."""
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""What administrators of the deployment and of an organization see and do."""
