@@ -100,7 +100,7 @@ def verify(
     waiting = f"; {told.unsealed:,} events are not sealed yet" if told.unsealed else ""
     typer.echo(f"{told.links:,} links in {len(told.heads):,} chains were verified{waiting}.")
     if found:
-        typer.echo(f"The trail is not as it was sealed: {found:,} findings.", err=True)
+        typer.echo(f"The trail is not as it was sealed; findings: {found:,}.", err=True)
         sys.exit(1)
     typer.echo("Nothing was altered.")
 

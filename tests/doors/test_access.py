@@ -125,6 +125,10 @@ TABLE: dict[str, Access] = {
     "GET /api/v1/operator/mails/counts": OPERATOR,
     "GET /api/v1/operator/mails/{mail_id}": OPERATOR,
     "POST /api/v1/operator/mails/{mail_id}/bounced": OPERATOR,
+    "GET /api/v1/operator/audit/events": OPERATOR,
+    "GET /api/v1/operator/audit/export": OPERATOR,
+    "GET /api/v1/organizations/{organization_id}/audit/events": SIGNED_IN,
+    "GET /api/v1/organizations/{organization_id}/audit/export": SIGNED_IN,
     "GET /api/v1/account/devices": SIGNED_IN,
     "DELETE /api/v1/account/devices/{device_id}": SIGNED_IN,
     "POST /api/v1/account/handle": SIGNED_IN,
@@ -157,6 +161,13 @@ TOM = "tom@north-clinic.example"
 OLGA = "olga@north-clinic.example"
 """An operator."""
 SEEN = frozenset({"last_seen_at"})
+RECORDED = {
+    "GET /api/v1/operator/audit/export",
+    "GET /api/v1/organizations/{organization_id}/audit/export",
+}
+"""What only shows, and leaves an event all the same: who has taken the trail out is to be known."""
+ORGANIZATION = "0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15"
+"""Nora is its administrator, and nobody else is."""
 
 
 def row(endpoint: Endpoint) -> str:
@@ -249,7 +260,9 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
     attempt = await client.begin()
     sessions = (await client.call("GET", "/account/sessions")).json()["sessions"]
     kept = await client.send_bytes("PUT", "/account/picture", picture())
+    await administer(world)
     values = {
+        "organization_id": ORGANIZATION,
         "device_id": sessions[0]["device_id"],
         "digest": kept.json()["picture"],
         "attempt_id": page.request.url.path.rpartition("/")[2],
@@ -260,6 +273,16 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
         "mail_id": (await world.house.mail_overview.list_mails())[0].id,
     }
     return Somebody(browser, client, values)
+
+
+async def administer(world: World) -> None:
+    """Make Nora an administrator."""
+
+    async def body(tx: Any) -> None:
+        memberships = f'[["{ORGANIZATION}","staff","admin"]]'
+        await tx.execute("UPDATE accounts SET memberships = $1 WHERE address = $2", memberships, ADDRESS)
+
+    await world.house.database.transact(body)
 
 
 def foreign(endpoint: Endpoint, values: dict[str, str]) -> dict[str, str]:
@@ -409,7 +432,7 @@ async def test_looking_changes_nothing(free_world: World) -> None:  # rule 6, V3
         free_world.clock.advance(minutes=5)  # long enough for a session to be noted as used
         before = await dump(free_world.house.database, without=SEEN)
         for endpoint in free_world.app.routes.endpoints:
-            if not endpoint.is_read:
+            if not endpoint.is_read or row(endpoint) in RECORDED:
                 continue
             values = dict(owner.values)
             if endpoint.is_api:

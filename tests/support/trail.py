@@ -124,7 +124,7 @@ def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def changed(lines: Sequence[bytes], at: int, **fields: object) -> list[bytes]:
+def changed(lines: Sequence[bytes], at: int, /, **fields: object) -> list[bytes]:
     """An export one of whose lines says something else."""
     line = {**json.loads(lines[at]), **fields}
     return [*lines[:at], json.dumps(line).encode() + b"\n", *lines[at + 1 :]]

@@ -36,7 +36,7 @@ class Access(StrEnum):
 class Endpoint:
     """One row. ``query``, ``body`` and ``output`` are structs of the JSON API; ``status`` is that of success.
 
-    ``takes`` and ``gives`` are the content types of what is no JSON.
+    ``takes`` and ``gives`` are the content types of what is no JSON; several that are given have ", " between them.
     """
 
     method: str

@@ -40,7 +40,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     chains: list[ExportedHead]
 
 
-class ExportedName(msgspec.Struct, frozen=True, kw_only=True):
+class ExportedName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What somebody was called; the digest of the event proves it."""
 
     name: str
@@ -52,7 +52,7 @@ class ExportedName(msgspec.Struct, frozen=True, kw_only=True):
         return name_digest(bytes.fromhex(self.salt), self.name, self.address).hex()
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A link of a chain, and its event. ``previous`` stands where the link before it is not in the file."""
 
     organization_id: str
