@@ -24,6 +24,7 @@ FEATURES = (
 CORE_NAMES = frozenset(
     {
         "attempt",
+        "chain",
         "claims",
         "decide",
         "facts",

@@ -10,13 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from portico.audit.people import frame, name_digest
-from portico.audit.sealing.chain import Head, SealedEvent, beginning, canonical, instant_text, link_hash
+from portico.audit.sealing.chain import (
+    Head,
+    Link,
+    SealedEvent,
+    beginning,
+    canonical,
+    frame,
+    instant_text,
+    link_hash,
+    name_digest,
+)
 from portico.audit.sealing.file_verifier import verify_file
 from portico.audit.sealing.heads import read_head, write_head
-from portico.audit.sealing.lines import ExportedName, Line, line, opening
+from portico.audit.sealing.lines import Line, opening
 from portico.audit.sealing.verifier import Verified
-from portico.audit.sealing.walk import Link
+from portico.audit.search.model import SaltedName, SoughtLink
+from portico.audit.search.service import write_line
 from portico.kernel.clock import to_micros
 from portico.kernel.errors import BadInput
 from tests.support.trail import NORTH, SOUTH, changed, verify_by_the_book
@@ -37,7 +47,8 @@ def make(chain: str, count: int, start: int = 0) -> tuple[Head, list[Line]]:
         )  # fmt: skip
         made = link_hash(head.hash, number, canonical(event))
         link = Link(number=number, event_id=event.id, hash=made, event=event)
-        written = line(chain, link, ExportedName(name=NAME, address=ADDRESS, salt=SALT.hex()), None)
+        name = SaltedName(name=NAME, address=ADDRESS, salt=SALT)
+        written = write_line(chain, SoughtLink(link=link, subject=name, actor=None), after=number - 1)
         assert written is not None
         lines.append(written)
         head = Head(organization_id=chain, number=number, hash=made)

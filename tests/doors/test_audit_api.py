@@ -233,7 +233,7 @@ async def test_a_whole_export_proves_itself(free_world: World, olgas: Native) ->
     assert len(one) == 601
 
 
-async def test_names_are_those_of_then_and_gone_once_erased(free_world: World, olgas: Native) -> None:
+async def test_names_are_those_of_then_and_gone_once_erased(free_world: World, olgas: Native) -> None:  # D22
     house, nora = free_world.house, await free_world.get_account()
     await seal(free_world)
     profile = Profile(first_name="Nora", last_name="Ekström")

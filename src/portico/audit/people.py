@@ -6,11 +6,11 @@ trail lies, under that digest, the name. When an account is erased those rows go
 with the salt gone a digest can no longer be compared with names somebody guesses.
 """
 
-import hashlib
 from typing import Protocol
 
 import msgspec
 
+from portico.audit.sealing.chain import name_digest
 from portico.database.engine import Reader, Transaction
 
 SALT_BYTES = 16
@@ -47,16 +47,3 @@ class People(Protocol):
         nobody can be erased while their name is written.
         """
         ...
-
-
-def name_digest(salt: bytes, name: str, address: str) -> bytes:
-    """The SHA-256 under which a name and an address are known. docs/operating/audit.md describes it."""
-    return hashlib.sha256(salt + frame(name) + frame(address)).digest()
-
-
-def frame(text: str | None) -> bytes:
-    """A text so that no two sequences of texts look alike: its length in bytes, a colon, its UTF-8, a comma."""
-    if text is None:
-        return b"-,"
-    encoded = text.encode("utf-8", "surrogatepass")
-    return b"%d:%b," % (len(encoded), encoded)

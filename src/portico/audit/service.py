@@ -9,7 +9,8 @@ from msgspec import structs
 
 from portico.audit import store
 from portico.audit.model import Event, EventKind, KnownName, RecordedEvent
-from portico.audit.people import SALT_BYTES, People, Person, name_digest
+from portico.audit.people import SALT_BYTES, People, Person
+from portico.audit.sealing.chain import name_digest
 from portico.database.engine import Reader, Transaction
 from portico.kernel.chance import Chance
 from portico.kernel.tokens import new_id

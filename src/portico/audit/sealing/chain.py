@@ -9,7 +9,6 @@ import hashlib
 
 import msgspec
 
-from portico.audit.people import frame
 from portico.kernel.clock import from_micros
 
 DEPLOYMENT = ""
@@ -38,6 +37,19 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     organization_id: str
     number: int
     hash: bytes
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A link as it was found, with its event: None if that is gone.
+
+    ``previous`` is the hash before it, where something else than the last link says so.
+    """
+
+    number: int
+    event_id: str
+    hash: bytes
+    event: SealedEvent | None
+    previous: bytes | None = None
 
 
 def origin(organization_id: str) -> bytes:
@@ -69,3 +81,16 @@ def instant_text(micros: int) -> str:
         return from_micros(micros).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     except OverflowError:
         return str(micros)
+
+
+def name_digest(salt: bytes, name: str, address: str) -> bytes:
+    """The SHA-256 under which a name and an address are known. docs/operating/audit.md describes it."""
+    return hashlib.sha256(salt + frame(name) + frame(address)).digest()
+
+
+def frame(text: str | None) -> bytes:
+    """A text so that no two sequences of texts look alike: its length in bytes, a colon, its UTF-8, a comma."""
+    if text is None:
+        return b"-,"
+    encoded = text.encode("utf-8", "surrogatepass")
+    return b"%d:%b," % (len(encoded), encoded)

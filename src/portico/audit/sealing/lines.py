@@ -8,9 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from portico.audit.people import name_digest
-from portico.audit.sealing.chain import Head, SealedEvent
-from portico.audit.sealing.walk import Link
+from portico.audit.sealing.chain import Head, Link, SealedEvent, name_digest
 
 FORMAT = "portico-audit"
 VERSION = 1
@@ -88,18 +86,3 @@ def opening(heads: list[Head], now: datetime, *, is_whole: bool) -> Opening:
         ExportedHead(organization_id=head.organization_id, number=head.number, hash=head.hash.hex()) for head in heads
     ]
     return Opening(format=FORMAT, version=VERSION, exported_at=now, is_whole=is_whole, chains=chains)
-
-
-def line(organization_id: str, link: Link, subject: ExportedName | None, actor: ExportedName | None) -> Line | None:
-    """The line of a link; None if its event is gone."""
-    if link.event is None:
-        return None
-    return Line(
-        organization_id=organization_id,
-        number=link.number,
-        hash=link.hash.hex(),
-        previous=None if link.previous is None else link.previous.hex(),
-        subject=subject,
-        actor=actor,
-        **msgspec.structs.asdict(link.event),
-    )

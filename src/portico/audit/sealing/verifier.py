@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
 
-from portico.audit.people import name_digest
 from portico.audit.sealing import store
-from portico.audit.sealing.chain import Head, beginning
+from portico.audit.sealing.chain import Head, Link, beginning, name_digest
 from portico.audit.sealing.store import Mark, StoredLink
-from portico.audit.sealing.walk import ChainWalk, Finding, Flaw, Link
+from portico.audit.sealing.walk import ChainWalk, Finding, Flaw
 from portico.database.engine import Reader
 
 _PAGE = 500

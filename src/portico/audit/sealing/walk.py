@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from portico.audit.sealing.chain import Head, SealedEvent, canonical, link_hash, origin
+from portico.audit.sealing.chain import Head, Link, canonical, link_hash, origin
 
 _REMEMBERED = 16
 """How many altered links are compared with each other, to tell whether two were exchanged."""
@@ -35,16 +35,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     organization_id: str | None = None
     event_id: str | None = None
     number: int | None = None
-
-
-class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A link as it was found. ``previous`` is the hash before it, where something else than the last link says so."""
-
-    number: int
-    event_id: str
-    hash: bytes
-    event: SealedEvent | None
-    previous: bytes | None = None
 
 
 class _Suspect(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from portico.audit.model import EventKind
+from portico.audit.sealing.chain import Link
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,22 @@ class FoundEvent(msgspec.Struct, frozen=True, kw_only=True):
     organizations: tuple[str, ...]
     details: Mapping[str, str | int]
     is_sealed: bool
+
+
+class SaltedName(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody was called, with what proves it."""
+
+    name: str
+    address: str
+    salt: bytes
+
+
+class SoughtLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link with its event, and what the people in it were called."""
+
+    link: Link
+    subject: SaltedName | None
+    actor: SaltedName | None
 
 
 def is_kind(text: str) -> bool:

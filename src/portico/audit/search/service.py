@@ -8,10 +8,10 @@ from datetime import datetime
 import msgspec
 from msgspec import structs
 
-from portico.audit.sealing.lines import opening
+from portico.audit.sealing.lines import ExportedName, Line, opening
 from portico.audit.sealing.store import list_heads
 from portico.audit.search import store
-from portico.audit.search.model import Filter, FoundEvent, is_kind
+from portico.audit.search.model import Filter, FoundEvent, SaltedName, SoughtLink, is_kind
 from portico.database.engine import Reader
 from portico.kernel.errors import BadInput
 from portico.kernel.tokens import is_id
@@ -65,13 +65,34 @@ class TrailSearch:
             for first in range(1, head.number + 1, _CHUNK):
                 last = min(first + _CHUNK - 1, head.number)
                 lines = []
-                for link, line in await store.list_links(self._reader, head.organization_id, sought, first, last):
-                    if line is not None:
-                        follows = link.number == written + 1
-                        lines.append(structs.replace(line, previous=None) if follows else line)
-                        written = link.number
+                for found in await store.list_links(self._reader, head.organization_id, sought, first, last):
+                    line = write_line(head.organization_id, found, after=written)
+                    if line is not None:  # then its event is gone, and the verifier finds the gap
+                        lines.append(line)
+                        written = line.number
                 if lines:
                     yield encoder.encode_lines(lines)
+
+
+def write_line(organization_id: str, found: SoughtLink, *, after: int) -> Line | None:
+    """A line of an export that follows a number; None if the event is gone."""
+    link, event = found.link, found.link.event
+    if event is None:
+        return None
+    previous = None if link.number == after + 1 or link.previous is None else link.previous.hex()
+    return Line(
+        organization_id=organization_id,
+        number=link.number,
+        hash=link.hash.hex(),
+        previous=previous,
+        subject=_exported(found.subject),
+        actor=_exported(found.actor),
+        **structs.asdict(event),
+    )
+
+
+def _exported(name: SaltedName | None) -> ExportedName | None:
+    return ExportedName(name=name.name, address=name.address, salt=name.salt.hex()) if name else None
 
 
 def narrowed(event: FoundEvent, organization_id: str | None) -> FoundEvent:

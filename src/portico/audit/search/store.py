@@ -4,10 +4,9 @@ from typing import TypeVar
 
 import msgspec
 
-from portico.audit.sealing.lines import ExportedName, Line, line
+from portico.audit.sealing.chain import Link
 from portico.audit.sealing.store import sealed_event
-from portico.audit.sealing.walk import Link
-from portico.audit.search.model import Filter, FoundEvent, Named
+from portico.audit.search.model import Filter, FoundEvent, Named, SaltedName, SoughtLink
 from portico.database.engine import Reader, Row, Value
 from portico.kernel.clock import EPOCH, from_micros, to_micros
 
@@ -79,13 +78,8 @@ async def list_unsealed(reader: Reader, sought: Filter, before_id: str, limit: i
     return [_found(row) for row in rows]
 
 
-async def list_links(
-    reader: Reader, organization_id: str, sought: Filter, first: int, last: int
-) -> list[tuple[Link, Line | None]]:
-    """The links of a chain between two numbers, both included, with the lines of an export.
-
-    A link whose event is not sought is left out; one whose event is gone has no line.
-    """
+async def list_links(reader: Reader, organization_id: str, sought: Filter, first: int, last: int) -> list[SoughtLink]:
+    """The links of a chain between two numbers, both included, but for those whose event is not sought."""
     where = _where(sought)
     chain, low, high = (where.place(value) for value in (organization_id, first, last))
     rows = await reader.list_rows(
@@ -95,7 +89,7 @@ async def list_links(
         f"WHERE l.organization_id = {chain} AND l.number BETWEEN {low} AND {high} AND {where} ORDER BY l.number",
         *where.values,
     )
-    return [_link(organization_id, row) for row in rows]
+    return [_link(row) for row in rows]
 
 
 def _where(sought: Filter) -> _Where:
@@ -147,14 +141,14 @@ def _read(text: str, shape: type[T], otherwise: T) -> T:
         return otherwise
 
 
-def _link(organization_id: str, row: Row) -> tuple[Link, Line | None]:
+def _link(row: Row) -> SoughtLink:
     event = sealed_event(row) if row["id"] is not None else None
     previous = None if row["previous"] is None else bytes(row["previous"])
     link = Link(number=row["number"], event_id=row["event_id"], hash=bytes(row["hash"]), event=event, previous=previous)
-    return link, line(organization_id, link, _exported(row, "subject"), _exported(row, "actor"))
+    return SoughtLink(link=link, subject=_salted(row, "subject"), actor=_salted(row, "actor"))
 
 
-def _exported(row: Row, who: str) -> ExportedName | None:
+def _salted(row: Row, who: str) -> SaltedName | None:
     if row[f"{who}_name"] is None:
         return None
-    return ExportedName(name=row[f"{who}_name"], address=row[f"{who}_address"], salt=bytes(row[f"{who}_salt"]).hex())
+    return SaltedName(name=row[f"{who}_name"], address=row[f"{who}_address"], salt=bytes(row[f"{who}_salt"]))
