@@ -54,7 +54,7 @@ class Runner:
 
     def __init__(self, jobs: tuple[Job, ...], lease: Lease | None = None) -> None:
         """Without a lease there are no other servers, and every job runs here."""
-        self._lease = lease
+        self.lease = lease
         self.jobs = jobs if lease is None else (Job(LEASE, self._keep_lease, lease.span / _RENEWALS), *jobs)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -68,9 +68,9 @@ class Runner:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        if self._lease is not None:
+        if self.lease is not None:
             with suppress(PorticoError):  # then the next one waits until it has run out
-                await self._lease.release()
+                await self.lease.release()
 
     def wake(self, name: str) -> None:
         """Tell one job that there is something to do."""
@@ -85,7 +85,7 @@ class Runner:
 
     async def _do(self, job: Job) -> None:
         """Run a job, unless another server does it."""
-        if job.in_one_server and self._lease is not None and self._lease.fence is None:
+        if job.in_one_server and self.lease is not None and self.lease.fence is None:
             return
         try:
             await job.run_once()
@@ -94,12 +94,12 @@ class Runner:
 
     async def _keep_lease(self) -> None:
         """Take or renew the lease; what waited for it is done at once."""
-        if self._lease is None:
+        if self.lease is None:
             return
-        before = self._lease.fence
-        await self._lease.keep()
-        if self._lease.fence not in {None, before}:
-            _log.info("does the jobs of all servers now", fence=self._lease.fence)
+        before = self.lease.fence
+        await self.lease.keep()
+        if self.lease.fence not in {None, before}:
+            _log.info("does the jobs of all servers now", fence=self.lease.fence)
             for job in self.jobs:
                 if job.in_one_server:
                     job.wake()
