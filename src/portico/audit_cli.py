@@ -97,8 +97,8 @@ def verify(
     found = _tell(verify_file_at(file, noted, told)) if file else _with_house(config, _verifier(noted, told))
     for each in told.heads:
         typer.echo(f"head  {write_head(each)}")
-    waiting = f"; {told.unsealed:,} events are not sealed yet" if told.unsealed else ""
-    typer.echo(f"{told.links:,} links in {len(told.heads):,} chains were verified{waiting}.")
+    waiting = f"; events not sealed yet: {told.unsealed:,}" if told.unsealed else ""
+    typer.echo(f"Links verified: {told.links:,}; chains: {len(told.heads):,}{waiting}.")
     if found:
         typer.echo(f"The trail is not as it was sealed; findings: {found:,}.", err=True)
         sys.exit(1)

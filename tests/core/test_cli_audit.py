@@ -81,7 +81,7 @@ async def test_what_makes_no_sense_is_refused(operator: Operator, tmp_path: Path
 async def test_the_database_is_verified_and_told_where_it_is_wrong(operator: Operator) -> None:
     told = await asyncio.to_thread(operator.succeed, "audit", "verify")
     *heads, count, verdict = told.splitlines()
-    assert (count, verdict) == ("7 links in 3 chains were verified.", "Nothing was altered.")
+    assert (count, verdict) == ("Links verified: 7; chains: 3.", "Nothing was altered.")
     noted = [head.split()[1] for head in heads]
     assert sorted(head.partition(":")[0] for head in noted) == sorted(["deployment", NORTH, SOUTH])
     words = [word for head in noted for word in ("--head", head)]
@@ -101,7 +101,7 @@ async def test_an_export_is_verified_without_a_database(operator: Operator, tmp_
     assert verify_by_the_book(lines)
     nowhere = {"PORTICO_DATABASE_URL": "sqlite:////nowhere/at/all.db", "PORTICO_DATA": "/nowhere"}
     told = await asyncio.to_thread(operator.succeed, "audit", "verify", "--file", "trail.jsonl", **nowhere)
-    assert "7 links in 3 chains were verified." in told
+    assert "Links verified: 7; chains: 3." in told
     file.write_bytes(b"".join(changed(lines, 3, kind="account.enabled")))
     victim = json.loads(lines[3])["id"]
     assert victim in await asyncio.to_thread(operator.fail, "audit", "verify", "--file", "trail.jsonl")

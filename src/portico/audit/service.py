@@ -36,7 +36,7 @@ class Audit:
         if event.actor_id != event.subject_id:
             actor_digest, _ = await self._look_up(tx, now, event.actor_id)
         if organizations or event.organizations:
-            event = structs.replace(event, organizations=tuple(sorted({*organizations, *event.organizations})))
+            event = structs.replace(event, organizations=(*event.organizations, *organizations))
         await store.append(tx, new_id(self._chance, now), now, event, subject_digest, actor_digest)
         tx.after_commit(partial(_tell, event))
 

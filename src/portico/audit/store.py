@@ -34,7 +34,7 @@ async def append(
         event.actor_id,
         event.session_id,
         msgspec.json.encode(event.details).decode(),
-        msgspec.json.encode(event.organizations).decode() if event.organizations else "[]",
+        msgspec.json.encode(sorted(set(event.organizations))).decode(),
         subject_digest,
         actor_digest,
     )
