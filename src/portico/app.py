@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
+from portico.admin.invitations_api import InvitationsApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
 from portico.house import House
@@ -116,6 +117,7 @@ class Doors:
             *self._reset(),
             *self._reset_help(),
             *self._operators(),
+            *self._admin(),
             *self._my_account(),
             *self._safety(),
             *self._about(),
@@ -189,6 +191,10 @@ class Doors:
 
     def _operators(self) -> tuple[Endpoint, ...]:
         return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
+
+    def _admin(self) -> tuple[Endpoint, ...]:
+        house = self._house
+        return InvitationsApi(gate=self.gate, invitations=house.invitations, clock=house.clock).endpoints()
 
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house

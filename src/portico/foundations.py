@@ -23,6 +23,8 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.organizations.invitations.acceptance import Acceptance
+from portico.organizations.invitations.mailing import InvitationMail
 from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
 from portico.organizations.service import Organizations
@@ -112,6 +114,16 @@ class Foundations:
     def organizations(self) -> Organizations:
         """The organizations and who belongs to them."""
         return Organizations(chance=self.chance, accounts=self.accounts, audit=self.audit)
+
+    @cached_property
+    def acceptance(self) -> Acceptance:
+        """What invitations are worth, and their acceptance."""
+        return Acceptance(accounts=self.accounts, audit=self.audit, organizations=self.organizations)
+
+    @cached_property
+    def invitation_mail(self) -> InvitationMail:
+        """The mails of invitations."""
+        return InvitationMail(chance=self.chance, accounts=self.accounts, mail=self.mail, acceptance=self.acceptance)
 
     @cached_property
     def standings(self) -> Standings:

@@ -25,6 +25,7 @@ from portico.my_account.history import OwnHistory
 from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.operators.service import MailOverview
+from portico.organizations.invitations.service import INVITATION, Invitations
 from portico.people_import.service import PeopleImport
 from portico.settings import Settings
 from portico.signin.account_creation import AccountCreation
@@ -133,6 +134,7 @@ class House(Foundations):
             RESET: self.reset.queue_mail,
             SIGN_UP: self.codes.queue_mail,
             ADDRESS_CHANGE: self.address_changes.queue_mail,
+            INVITATION: self.invitation_mail.queue_mail,
         }
         return MailRequests(self.database, self.clock, handlers)
 
@@ -210,6 +212,7 @@ class House(Foundations):
                 self.sessions.erase,
                 self.security.erase,
                 self.address_changes.erase,
+                self.invitations.erase,
                 lambda tx, account: self.mail.erase(
                     tx, account.id, account.address, (account.address_key, account.handle_key)
                 ),
@@ -271,9 +274,25 @@ class House(Foundations):
             sign_in=self.sign_in,
             links=self.links,
             email_code=self.email_code,
+            invitations=self.invitations,
             is_development=self.ground.is_development,
         )
         return Runner(tasks.jobs())
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        """The invitations of organizations."""
+        return Invitations(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            audit=self.audit,
+            mail=self.mail,
+            throttle=self.throttle,
+            organizations=self.organizations,
+            languages=self.ground.catalogues.languages(),
+            wake=self._wake_mail,
+        )
 
     @cached_property
     def mail_overview(self) -> MailOverview:

@@ -13,6 +13,7 @@ from portico.mail.sender import Sender
 from portico.mail.service import Mail
 from portico.my_account.address.service import AddressChanges
 from portico.my_account.deletion.service import Deletions
+from portico.organizations.invitations.service import Invitations
 from portico.security.service import SecurityLinks
 from portico.sessions.service import Sessions
 from portico.signin.service import SignIn
@@ -24,6 +25,7 @@ ACCOUNTS_EVERY = timedelta(minutes=1)
 SEND_EVERY = timedelta(seconds=5)
 SWEEP_EVERY = timedelta(minutes=15)
 MAIL_MEMORY = timedelta(days=90)
+INVITATION_MEMORY = timedelta(days=90)
 QUEUE_MAILS = "queue mails"
 
 
@@ -46,6 +48,7 @@ class Tasks:
         sign_in: SignIn,
         links: MailedLinkFactor,
         email_code: EmailCodeFactor,
+        invitations: Invitations,
         is_development: bool,
     ) -> None:
         self._database = database
@@ -61,6 +64,7 @@ class Tasks:
         self._sign_in = sign_in
         self._links = links
         self._email_code = email_code
+        self._invitations = invitations
         self._is_development = is_development
 
     def jobs(self) -> tuple[Job, ...]:
@@ -115,6 +119,7 @@ class Tasks:
             lambda tx: self._security.sweep(tx, now),
             lambda tx: self._address_changes.sweep(tx, now),
             lambda tx: self._email_code.sweep(tx, now),
+            lambda tx: self._invitations.sweep(tx, now - INVITATION_MEMORY),
             sweep_mail,
         ):
             while await self._database.transact(sweep):
