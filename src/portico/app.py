@@ -34,6 +34,7 @@ from portico.sessions.door import SessionGate
 from portico.signin.api import SignInApi
 from portico.signin.door import Visitors
 from portico.signin.pages import SignInPages
+from portico.signin.renewal_pages import RenewalPages
 from portico.signin.reset_api import ResetApi
 from portico.signin.reset_help_api import ResetHelpApi
 from portico.signin.reset_help_pages import ResetHelpPages
@@ -100,7 +101,14 @@ class Doors:
     def gate(self) -> SessionGate:
         """Who is calling."""
         house = self._house
-        return SessionGate(house.database, house.clock, house.sessions, self.pages.cookies)
+        return SessionGate(
+            database=house.database,
+            clock=house.clock,
+            sessions=house.sessions,
+            jar=self.pages.cookies,
+            stamps=house.policy_stamps,
+            is_due=house.renewal.is_due,
+        )
 
     @cached_property
     def visitors(self) -> Visitors:
@@ -168,8 +176,12 @@ class Doors:
             clock=house.clock,
             chance=house.chance,
         )
+        renewal_pages = RenewalPages(
+            pages=self.pages, visitors=self.visitors, gate=self.gate, renewal=house.renewal, sign_in=house.sign_in
+        )
         sign_up_api = SignUpApi(visitors=self.visitors, sign_up=house.sign_up, sign_in_api=api, chance=house.chance)
-        return (*pages.endpoints(), *sign_up_pages.endpoints(), *api.endpoints(), *sign_up_api.endpoints())
+        doors = (pages, sign_up_pages, renewal_pages, api, sign_up_api)
+        return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _reset(self) -> tuple[Endpoint, ...]:
         house = self._house

@@ -61,7 +61,13 @@ class House(Foundations):
     @cached_property
     def gatherer(self) -> Gatherer:
         """Where the facts of a decision are found."""
-        return Gatherer(self.accounts, self.password, self.email_code, self.terms)
+        return Gatherer(
+            accounts=self.accounts,
+            password=self.password,
+            email_code=self.email_code,
+            standings=self.standings,
+            terms=self.terms,
+        )
 
     @cached_property
     def terms(self) -> Terms | None:
@@ -108,7 +114,13 @@ class House(Foundations):
                 terms=self.terms,
             ),
             gatherer=self.gatherer,
-            outcomes=Outcomes(self.accounts, self.sessions, self.protection, self.notices),
+            outcomes=Outcomes(
+                accounts=self.accounts,
+                audit=self.audit,
+                sessions=self.sessions,
+                protection=self.protection,
+                notices=self.notices,
+            ),
             password_change=self.password_change,
             wake=self._wake_mail,
         )
@@ -147,6 +159,7 @@ class House(Foundations):
             chance=self.chance,
             sessions=self.sessions,
             gatherer=self.gatherer,
+            sign_in=self.sign_in,
         )
 
     @cached_property

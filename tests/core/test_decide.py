@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from portico.factors.proof import Proof, ProofClass, ProofKind, proven_classes
 from portico.signin.attempt import AttemptState, Demands, Mark, Purpose
 from portico.signin.decide import OUTCOMES, next_step
-from portico.signin.facts import Demand, Facts, Person, Policy
-from portico.signin.rules import RULES
+from portico.signin.facts import Demand, Facts, PasswordRule, Person
+from portico.signin.rules import RENEWAL_FRESH, RULES
 from portico.signin.samples import SAMPLES
 from portico.signin.steps import (
+    Announced,
     ChangePassword,
     CreateAccount,
     Finished,
@@ -25,7 +26,17 @@ from portico.signin.steps import (
     Step,
     VerifyEmail,
 )
-from tests.support.generated_facts import CLASSES, NOW, demands, facts, live_facts, people, proofs
+from tests.support.generated_facts import (
+    CLASSES,
+    NOW,
+    announcing_facts,
+    demands,
+    facts,
+    live_facts,
+    password_rules,
+    people,
+    proofs,
+)
 
 replace = msgspec.structs.replace
 STEPS = get_args(Step)
@@ -42,7 +53,7 @@ def with_attempt(given_facts: Facts, **changes: object) -> Facts:
 @pytest.mark.parametrize("kind", STEPS)
 def test_the_generated_facts_reach_every_step(kind: type) -> None:
     """Otherwise the properties below would hold for want of cases."""
-    find(live_facts, lambda given_facts: isinstance(next_step(given_facts), kind), settings=ANY_CASE)
+    find(live_facts | announcing_facts, lambda given_facts: isinstance(next_step(given_facts), kind), settings=ANY_CASE)
 
 
 @given(facts | live_facts)
@@ -181,17 +192,61 @@ def _place(step: Step, given_facts: Facts) -> int:
 @given(facts | live_facts, demands)
 def test_tightening_policy_never_turns_a_demand_into_finished(given_facts: Facts, demand: Demand) -> None:
     step = next_step(given_facts)
-    tighter = replace(given_facts, policy=Policy(demands=(*given_facts.policy.demands, demand)))
+    tighter = replace(given_facts, policy=replace(given_facts.policy, demands=(*given_facts.policy.demands, demand)))
     if not isinstance(step, Finished):
         assert not isinstance(next_step(tighter), Finished)
 
 
-@given(facts)
+@given(facts | announcing_facts)
 def test_without_interaction_the_result_is_finished_or_refused(given_facts: Facts) -> None:
     quiet = with_attempt(given_facts, demands=replace(given_facts.attempt.demands, interaction=False))
     assert isinstance(next_step(quiet), Finished | Refused)
-    loud = with_attempt(given_facts, demands=replace(given_facts.attempt.demands, interaction=True))
+    marks = (given_facts.attempt.marks - {Mark.ANNOUNCED_TAKEN}) | {Mark.ANNOUNCED_PUT_OFF}  # asked, it may be put off
+    loud = with_attempt(given_facts, demands=replace(given_facts.attempt.demands, interaction=True), marks=marks)
     assert isinstance(next_step(quiet), Finished) == isinstance(next_step(loud), Finished)
+
+
+@given(live_facts, password_rules)
+def test_a_stricter_password_rule_never_lets_anybody_further(given_facts: Facts, rule: PasswordRule) -> None:  # D9
+    own = given_facts.policy.password
+    ages = [age for age in (own.max_age, rule.max_age) if age is not None]
+    sinces = [since for since in (own.changed_since, rule.changed_since) if since is not None]
+    tighter = PasswordRule(max_age=min(ages, default=None), changed_since=max(sinces, default=None))
+    if not isinstance(next_step(given_facts), Finished):
+        stricter = replace(given_facts, policy=replace(given_facts.policy, password=tighter))
+        assert not isinstance(next_step(stricter), Finished)
+
+
+@given(announcing_facts)
+def test_what_is_announced_can_always_be_put_off(given_facts: Facts) -> None:  # D10
+    step = next_step(given_facts)
+    if not isinstance(step, Announced):
+        return
+    later = with_attempt(given_facts, marks=given_facts.attempt.marks | {Mark.ANNOUNCED_PUT_OFF})
+    assert isinstance(next_step(later), Finished)
+    assert step.organizations
+    assert step.enforced_from == given_facts.policy.announced_from
+    now = with_attempt(given_facts, marks=given_facts.attempt.marks | {Mark.ANNOUNCED_TAKEN})
+    assert isinstance(next_step(now), ChangePassword | Prove)
+    assert given_facts.policy.announced is not None
+    then = replace(given_facts, now=step.enforced_from, policy=given_facts.policy.announced)
+    alive = with_attempt(then, expires_at=step.enforced_from + timedelta(minutes=1), demands=Demands())
+    assert not isinstance(next_step(alive), Finished), "from then on it is demanded"
+
+
+@given(announcing_facts)
+def test_what_is_announced_changes_nothing_of_what_is_demanded(given_facts: Facts) -> None:  # D10
+    plain = replace(given_facts, policy=replace(given_facts.policy, announced=None))
+    marks = given_facts.attempt.marks | {Mark.ANNOUNCED_PUT_OFF}
+    assert next_step(with_attempt(given_facts, marks=marks)) == next_step(plain)
+
+
+@given(live_facts)
+def test_an_open_session_changes_its_password_only_after_a_proof_from_now(given_facts: Facts) -> None:
+    renewing = with_attempt(given_facts, purpose=Purpose.RENEW)
+    if isinstance(next_step(renewing), ChangePassword):
+        fresh = [proof for proof in renewing.attempt.proofs if proof.kind is ProofKind.PASSWORD]
+        assert any(proof.at >= renewing.attempt.created_at - RENEWAL_FRESH for proof in fresh)
 
 
 @given(facts, people, proofs())

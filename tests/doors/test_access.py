@@ -45,6 +45,8 @@ TABLE: dict[str, Access] = {
     "POST /signin": ANYONE,
     "GET /signin/{attempt_id}": HOLDER,
     "POST /signin/{attempt_id}": HOLDER,
+    "GET /renew": SIGNED_IN,
+    "POST /renew": SIGNED_IN,
     "GET /signup": ANYONE,
     "POST /signup": ANYONE,
     "GET /signup/link": ANYONE,

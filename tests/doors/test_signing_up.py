@@ -45,9 +45,9 @@ async def test_one_signs_up_by_code_and_is_signed_in(world: World) -> None:  # S
     assert account.address_confirmed_at == world.clock.now()
     async with world.native() as client:  # the same account and password everywhere
         assert "tokens" in (await client.sign_in("ida", PASSWORD)).json()
-    properties = await world.house.password.find_properties(world.house.database, account.id)
-    assert properties is not None
-    assert not properties.through_mailbox, "whoever chose it owns it; D7's mark is for resets"
+    password = await world.house.password.find_credential(world.house.database, account.id)
+    assert password is not None
+    assert not password.properties.through_mailbox, "whoever chose it owns it; D7's mark is for resets"
 
 
 async def test_one_signs_up_by_the_api(world: World) -> None:  # S53, D1

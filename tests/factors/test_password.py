@@ -256,19 +256,25 @@ async def test_of_many_first_passwords_at_once_none_is_lost_without_a_word(bench
     assert results[typed.index(right[0])] is None
 
 
+async def properties_of(bench: Bench) -> PasswordProperties | None:
+    """What is known about Nora's password."""
+    found = await bench.factor.find_credential(bench.database, "account-nora")
+    return found.properties if found else None
+
+
 async def test_what_is_known_about_a_password(bench: Bench) -> None:
-    assert await bench.factor.find_properties(bench.database, "account-nora") is None
+    assert await properties_of(bench) is None
     await bench.set_password(properties=PasswordProperties(through_mailbox=True))
     await bench.database.transact(lambda tx: bench.factor.force_change(tx, "account-nora", "forced"))
     expected = PasswordProperties(through_mailbox=True, must_change="forced")
-    assert await bench.factor.find_properties(bench.database, "account-nora") == expected
+    assert await properties_of(bench) == expected
     await bench.set_password(OTHER)
-    assert await bench.factor.find_properties(bench.database, "account-nora") == PLAIN
+    assert await properties_of(bench) == PLAIN
 
 
 async def test_whoever_has_no_password_cannot_be_made_to_change_it(bench: Bench) -> None:
     await bench.database.transact(lambda tx: bench.factor.force_change(tx, "account-nora", "forced"))
-    assert await bench.factor.find_properties(bench.database, "account-nora") is None
+    assert await properties_of(bench) is None
 
 
 async def test_whether_a_typed_password_is_the_present_one_costs_one_hash(bench: Bench) -> None:

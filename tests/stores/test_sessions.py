@@ -26,6 +26,7 @@ from tests.support.rows import (
     session,
 )
 
+HOUR = timedelta(hours=1)
 TOTP_PROOF = Proof(kind=ProofKind.TOTP, classes=frozenset({ProofClass.HAVE}), at=NOW + SECOND, user_verified=True)
 
 
@@ -180,10 +181,12 @@ async def test_proofs_and_policy_are_replaced(database: Database) -> None:
 
     async def body(tx: Transaction) -> None:
         await store.set_proofs(tx, made.id, (TOTP_PROOF,))
-        await store.set_policy_version(tx, made.id, "2")
+        await store.set_policy_version(tx, made.id, "2", HOUR, made.ends_at - HOUR)
 
     await database.transact(body)
-    assert await find(database) == structs.replace(made, proofs=(TOTP_PROOF,), policy_version="2")
+    assert await find(database) == structs.replace(
+        made, proofs=(TOTP_PROOF,), policy_version="2", idle_span=HOUR, ends_at=made.ends_at - HOUR
+    )
 
 
 async def test_a_session_is_ended_once_and_by_its_owner_only(database: Database) -> None:  # D22

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from portico.accounts.model import AccountState
 from portico.factors.proof import Proof, ProofClass, ProofKind
 from portico.signin.attempt import Attempt, AttemptState, ClientKind, Demands, Mark, Purpose
-from portico.signin.facts import ChangeReason, Demand, Facts, Person, Policy
+from portico.signin.facts import ChangeReason, Demand, Facts, PasswordRule, Person, Policy
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 CLASSES: dict[ProofKind, frozenset[ProofClass]] = {
@@ -22,6 +22,7 @@ CLASSES: dict[ProofKind, frozenset[ProofClass]] = {
     ProofKind.APPLE: frozenset({ProofClass.KNOW}),
     ProofKind.OIDC: frozenset({ProofClass.KNOW}),
 }
+_PASSKEY = CLASSES[ProofKind.PASSKEY]
 _MAILED = {ProofKind.EMAIL_CODE, ProofKind.MAILED_LINK}
 
 kinds = st.sampled_from(ProofKind)
@@ -48,7 +49,7 @@ attempts = st.builds(
     account_id=st.sampled_from([None, "account"]),
     epoch=st.sampled_from([None, 1, 2]),
     proofs=st.lists(proofs(), max_size=4).map(tuple),
-    marks=st.frozensets(st.sampled_from(Mark)),
+    marks=st.frozensets(st.sampled_from(Mark), max_size=2),
     demands=st.builds(
         Demands,
         fresh_within=st.sampled_from([None, timedelta(0), timedelta(minutes=5)]),
@@ -61,6 +62,7 @@ people = st.builds(
     state=st.sampled_from(AccountState),
     epoch=st.sampled_from([1, 2]),
     must_change_password=st.sampled_from([None, ChangeReason.FORCED]),
+    password_set_at=st.none() | ages.map(lambda age: NOW - age),
 )
 demands = st.builds(
     Demand,
@@ -68,7 +70,20 @@ demands = st.builds(
     kinds=st.frozensets(kinds, min_size=1),
     organization=st.sampled_from([None, "North Clinic", "South Clinic"]),
 )
-policies = st.builds(Policy, demands=st.lists(demands, min_size=1, max_size=3).map(tuple))
+password_rules = st.builds(
+    PasswordRule,
+    max_age=st.sampled_from([None, timedelta(days=1), timedelta(days=60)]),
+    max_age_asked_by=st.just(("North Clinic",)),
+    changed_since=st.sampled_from([None, NOW - timedelta(minutes=5), NOW - timedelta(days=10)]),
+    changed_since_asked_by=st.just(("South Clinic",)),
+)
+demanded = st.lists(demands, min_size=1, max_size=3).map(tuple)
+announced = st.builds(Policy, demands=demanded, password=password_rules)
+policies = st.builds(
+    Policy,
+    demands=demanded,
+    password=st.just(PasswordRule()) | password_rules,
+)
 facts = st.builds(
     Facts,
     now=st.just(NOW),
@@ -94,3 +109,26 @@ def _brought_to_life(given: Facts) -> Facts:
 
 
 live_facts = facts.map(_brought_to_life)
+
+
+@st.composite
+def _announcing(draw: st.DrawFn) -> Facts:
+    """Facts in which an organization announces something that its member would have to do."""
+    given = draw(live_facts)
+    password = draw(proofs(st.just(ProofKind.PASSWORD)))
+    purpose = draw(st.sampled_from([Purpose.SIGN_IN, Purpose.RENEW, Purpose.ACCEPT_INVITATION]))
+    given_proofs = (*given.attempt.proofs, password, Proof(kind=ProofKind.PASSKEY, classes=_PASSKEY, at=NOW))
+    person = Person(state=AccountState.ACTIVE, epoch=1, password_set_at=NOW - draw(ages))
+    policy = Policy(
+        demands=draw(st.just((Demand(),)) | demanded),
+        password=draw(st.just(PasswordRule()) | password_rules),
+        announced=draw(announced),
+        announced_from=NOW + draw(ages),
+    )
+    attempt = msgspec.structs.replace(
+        given.attempt, purpose=purpose, proofs=given_proofs, epoch=1, account_id="account", demands=Demands()
+    )
+    return msgspec.structs.replace(given, attempt=attempt, person=person, policy=policy)
+
+
+announcing_facts = _announcing()

@@ -74,7 +74,8 @@ class Accounts:
     ) -> Account:
         """Create an account whose mailbox somebody vouches for; the handle is derived where none is given.
 
-        ``created_at`` is when it came into being elsewhere, ``created_by`` the organization that makes it (D19), and ``recorded_as`` the event that tells how it came here.
+        ``created_at`` is when it came into being elsewhere, ``created_by`` the organization that makes it (D19), and
+        ``recorded_as`` the event that tells how it came here.
         Raises BadInput for an impossible address or handle, Conflict for a taken one.
         """
         address_form, handle_form = await self._find_forms(tx, address, handle)

@@ -101,10 +101,9 @@ class PasswordFactor:
             raise LookupError(account_id)
         return _proof(stored, now)
 
-    async def find_properties(self, reader: Reader, account_id: str) -> PasswordProperties | None:
-        """What is known about an account's password; None if it has none."""
-        stored = await store.find_password(reader, account_id)
-        return stored.properties if stored else None
+    async def find_credential(self, reader: Reader, account_id: str) -> PasswordCredential | None:
+        """An account's password as it is stored; None if it has none."""
+        return await store.find_password(reader, account_id)
 
     async def force_change(self, tx: Transaction, account_id: str, reason: str) -> None:
         """Let the account's password be good for one more sign-in only, which asks for a new one."""

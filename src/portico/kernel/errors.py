@@ -9,7 +9,8 @@ knows which HTTP status belongs to which.
     │   └── TooLarge        more bytes than anything of ours needs
     ├── NotSignedIn         no session, or it has ended
     ├── NotAllowed          known, but not permitted
-    │   └── ForeignRequest  sent by another site, or without proof that it was not
+    │   ├── ForeignRequest  sent by another site, or without proof that it was not
+    │   └── InteractionRequired  the session goes on only after its owner has taken a step
     ├── NotFound            nothing here, or nothing for you
     ├── Conflict            somebody was faster
     ├── Throttled           too many tries; carries when to come back
@@ -60,6 +61,12 @@ class ForeignRequest(NotAllowed):
     """The request did not come from one of our own pages, or cannot prove it."""
 
     code = "foreign_request"
+
+
+class InteractionRequired(NotAllowed):
+    """The session goes on only after its owner has taken a step."""
+
+    code = "interaction_required"
 
 
 class NotFound(PorticoError):

@@ -25,11 +25,16 @@ class Asked(msgspec.Struct, Generic[T], frozen=True):
 
 
 class AskedBy(msgspec.Struct, frozen=True, kw_only=True):
-    """What one organization asks, by its name, and since when (or from when on)."""
+    """What one organization asks, by its name.
+
+    ``since`` is from when on it is enforced, ``asked_at`` when it was made known: whoever changes a password in between
+    need not do so again (``force_change``).
+    """
 
     organization: str
     fields: PolicyFields
     since: datetime
+    asked_at: datetime
 
 
 class FactorDemand(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +45,7 @@ class FactorDemand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoldedPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of a person in the end. ``changed_since``: an older password has to be changed."""
+    """What is asked of a person in the end. ``changed_since``: a password from before has to be changed."""
 
     max_age_days: Asked[int | None] = Asked(None)
     history: Asked[int] = Asked(0)
@@ -131,8 +136,8 @@ def _union(asked: Sequence[AskedBy]) -> Asked[tuple[int, ...]]:
 
 
 def _latest_change(asked: Sequence[AskedBy]) -> Asked[datetime | None]:
-    """The latest instant from which somebody has all passwords changed."""
-    values = [(one.since, one.organization) for one in asked if one.fields.force_change]
+    """The latest instant at which somebody asked for all passwords to be changed."""
+    values = [(one.asked_at, one.organization) for one in asked if one.fields.force_change]
     if not values:
         return Asked(None)
     latest = max(since for since, _ in values)

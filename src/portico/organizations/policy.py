@@ -1,4 +1,4 @@
-"""What an organization may ask of one type of member, and since when: fields, versions, presets (D2, D9, D10, D12). Pure.
+"""What an organization may ask of one type of member, and since when (D2, D9, D10, D12). Pure.
 
 A policy is never changed: a new version follows it, with the instant from which it is enforced. Before that instant it
 is *announced*: what it asks is shown, and may be put off.

@@ -4,13 +4,17 @@ Pages are opened by the browser's session cookie, the JSON API by ``Authorizatio
 other's, so a foreign page can never use the API through a browser's cookie.
 """
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from portico.accounts.model import Account
 from portico.database.engine import Database
 from portico.kernel.clock import Clock
-from portico.kernel.errors import NotAllowed, NotFound, NotSignedIn
+from portico.kernel.errors import InteractionRequired, NotAllowed, NotFound, NotSignedIn
 from portico.organizations.model import Role, role_in
+from portico.organizations.policies.standing import PolicyStamps
 from portico.sessions.model import BrowserToken, SignedIn
 from portico.sessions.service import Sessions
 from portico.web import cookies
@@ -20,41 +24,54 @@ from portico.web.routing import Access, Endpoint
 
 _BEARER = "bearer "
 _ROLES = {Access.SUPPORT: Role.SUPPORT, Access.ADMIN: Role.ADMIN, Access.OWNER: Role.OWNER}
+_SIGNED_IN = frozenset({Access.SIGNED_IN, Access.OPERATOR, *_ROLES})
 
 
 class SessionGate:
     """Admits callers, and writes the session cookie."""
 
-    def __init__(self, database: Database, clock: Clock, sessions: Sessions, jar: Cookies) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        sessions: Sessions,
+        jar: Cookies,
+        stamps: PolicyStamps,
+        is_due: Callable[[SignedIn], Awaitable[bool]],
+    ) -> None:
+        """``is_due`` decides again about a session whose stamp is not current: whether its owner must act first."""
         self._database = database
         self._clock = clock
         self._sessions = sessions
         self._cookies = jar
+        self._stamps = stamps
+        self._is_due = is_due
 
     async def admit(self, request: Request, endpoint: Endpoint) -> None:
         """Raises NotSignedIn where the table asks for a session and none came, NotAllowed where it is not enough.
 
-        Raises NotFound for an organization the caller does not belong to.
+        Raises NotFound for an organization the caller does not belong to, InteractionRequired where a step is due.
         """
-        if endpoint.access is Access.SIGNED_IN:
-            await self.get_signed_in(request)
-        elif endpoint.access is Access.OPERATOR:
-            signed_in = await self.get_signed_in(request)
-            if not signed_in.account.is_operator:
-                raise NotAllowed("for operators only")
-        elif endpoint.access in _ROLES:
-            await self._admit_role(request, _ROLES[endpoint.access])
-
-    async def _admit_role(self, request: Request, needed: Role) -> None:
-        """To those outside it, an organization is not there; to its members, what is not theirs is shut."""
-        account = (await self.get_signed_in(request)).account
-        role = role_in(account.memberships, request.path_params["organization_id"])
-        if account.is_operator:
+        if endpoint.access not in _SIGNED_IN:
             return
-        if role is None:
-            raise NotFound("no such organization")
-        if not role.reaches(needed):
-            raise NotAllowed(f"for those only whose role is {needed.value}")
+        signed_in = await self.get_signed_in(request)
+        if endpoint.access is Access.OPERATOR and not signed_in.account.is_operator:
+            raise NotAllowed("for operators only")
+        if endpoint.access in _ROLES:
+            _admit_role(signed_in.account, request.path_params["organization_id"], _ROLES[endpoint.access])
+        if not endpoint.is_api and not endpoint.opens_when_due:
+            await self._refuse_when_due(signed_in)
+
+    async def _refuse_when_due(self, signed_in: SignedIn) -> None:
+        """Ask for the step a session has to take, once its organizations ask something new.
+
+        Only of browsers: a native client is asked when it refreshes, minutes later. While nothing is new, this is two
+        comparisons.
+        """
+        stamp = await self._stamps.find(signed_in.account.memberships, self._clock.now())
+        if stamp != signed_in.session.policy_version and await self._is_due(signed_in):
+            raise InteractionRequired("a policy asks for a step")
 
     async def find_signed_in(self, request: Request) -> SignedIn | None:
         """The caller's live session, looked up once for each request."""
@@ -92,3 +109,14 @@ class SessionGate:
             return await self._sessions.find_by_access_token(self._database, authorization[len(_BEARER) :], now)
         token = self._cookies.find(request, cookies.SESSION)
         return await self._sessions.find_by_cookie(self._database, token, now) if token else None
+
+
+def _admit_role(account: Account, organization_id: str, needed: Role) -> None:
+    """To those outside it, an organization is not there; to its members, what is not theirs is shut."""
+    if account.is_operator:
+        return
+    role = role_in(account.memberships, organization_id)
+    if role is None:
+        raise NotFound("no such organization")
+    if not role.reaches(needed):
+        raise NotAllowed(f"for those only whose role is {needed.value}")

@@ -30,6 +30,16 @@ class SessionLengths(msgspec.Struct, frozen=True, kw_only=True):
     access_token: timedelta = timedelta(minutes=10)
 
 
+class SessionLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What organizations leave of these lengths: at most ``span`` after opening, at most ``idle_span`` unused."""
+
+    span: timedelta | None = None
+    idle_span: timedelta | None = None
+
+
+UNLIMITED = SessionLimits()
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One open session. Alive while not ended, within its spans, and of its account's security epoch."""
 
@@ -103,7 +113,7 @@ class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """A session that was just opened, with what its holder gets: exactly one of the two."""
+    """A session that was just opened, or goes on under another secret, with what its holder gets of the two."""
 
     session: Session
     browser: BrowserToken | None = None

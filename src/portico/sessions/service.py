@@ -8,6 +8,7 @@ used one ends the session it belongs to, for either the thief or the owner holds
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from portico.accounts.model import Account
@@ -20,6 +21,7 @@ from portico.kernel.tokens import NOBODY, is_token, new_id, new_token, token_has
 from portico.sessions import store
 from portico.sessions.devices import device_name
 from portico.sessions.model import (
+    UNLIMITED,
     BrowserToken,
     KnownDevice,
     Opened,
@@ -27,6 +29,7 @@ from portico.sessions.model import (
     Session,
     SessionKind,
     SessionLengths,
+    SessionLimits,
     SignedIn,
     TokenPair,
 )
@@ -58,6 +61,7 @@ class Sessions:
         device_hash: bytes,
         user_agent: str,
         persistent: bool,
+        limits: SessionLimits = UNLIMITED,
     ) -> Opened:
         """Open a session for a finished attempt, on the device with this secret.
 
@@ -68,19 +72,22 @@ class Sessions:
         )
         await store.mark_device_known(tx, device_id, account.id, epoch, now)
         lengths = self.lengths
-        session = Session(
-            id=new_id(self._chance, now),
-            account_id=account.id,
-            device_id=device_id,
-            kind=kind,
-            proofs=proofs,
-            policy_version=policy_version,
-            epoch=epoch,
-            persistent=persistent,
-            opened_at=now,
-            last_seen_at=now,
-            idle_span=lengths.persistent_idle if persistent else lengths.brief_idle,
-            ends_at=now + (lengths.persistent if persistent else lengths.brief),
+        session = _limited(
+            Session(
+                id=new_id(self._chance, now),
+                account_id=account.id,
+                device_id=device_id,
+                kind=kind,
+                proofs=proofs,
+                policy_version=policy_version,
+                epoch=epoch,
+                persistent=persistent,
+                opened_at=now,
+                last_seen_at=now,
+                idle_span=lengths.persistent_idle if persistent else lengths.brief_idle,
+                ends_at=now + (lengths.persistent if persistent else lengths.brief),
+            ),
+            limits,
         )
         token = new_token(self._chance) if kind is SessionKind.BROWSER else None
         await store.add_session(tx, session, token_hash(token) if token else None)
@@ -127,8 +134,7 @@ class Sessions:
 
     async def add_proofs(self, tx: Transaction, now: datetime, signed_in: SignedIn, proofs: tuple[Proof, ...]) -> None:
         """Keep what a step-up has proven: the newest proof of each kind."""
-        newest = {proof.kind: proof for proof in (*signed_in.session.proofs, *proofs)}
-        await store.set_proofs(tx, signed_in.session.id, tuple(newest.values()))
+        await self.keep_proofs(tx, signed_in.session, proofs)
         event = Event(
             kind=EventKind.STEP_UP_SUCCEEDED,
             subject_id=signed_in.account.id,
@@ -137,9 +143,25 @@ class Sessions:
         )
         await self._audit.append(tx, now, event)
 
-    async def stamp_policy(self, tx: Transaction, session_id: str, policy_version: str) -> None:
-        """Note that a session satisfies the policies as they stand now."""
-        await store.set_policy_version(tx, session_id, policy_version)
+    async def keep_proofs(self, tx: Transaction, session: Session, proofs: tuple[Proof, ...]) -> None:
+        """Keep the newest proof of each kind."""
+        newest = {proof.kind: proof for proof in (*session.proofs, *proofs)}
+        await store.set_proofs(tx, session.id, tuple(newest.values()))
+
+    async def find_session(self, reader: Reader, session_id: str, now: datetime) -> SignedIn | None:
+        """The live session with this id."""
+        return await store.find_session(reader, session_id, now)
+
+    async def find_left_behind(self, reader: Reader, session_id: str, now: datetime) -> Session | None:
+        """A session that has not ended, even if its account's epoch has risen since: for who raised it to go on in."""
+        return await store.find_left_behind(reader, session_id, now)
+
+    async def stamp_policy(
+        self, tx: Transaction, session: Session, policy_version: str, limits: SessionLimits = UNLIMITED
+    ) -> None:
+        """Note that a session satisfies the policies as they stand now, and shorten it to what they allow."""
+        limited = _limited(session, limits)
+        await store.set_policy_version(tx, session.id, policy_version, limited.idle_span, limited.ends_at)
 
     async def carry_over(self, tx: Transaction, session: Session, epoch: int) -> BrowserToken | None:
         """Take one session into a new epoch, with a new secret where a browser holds it."""
@@ -241,6 +263,13 @@ class Sessions:
             refresh_token=refresh,
             refresh_expires_at=session.ends_at,
         )
+
+
+def _limited(session: Session, limits: SessionLimits) -> Session:
+    """The session, no longer than the limits allow; never longer than it was."""
+    ends_at = session.ends_at if limits.span is None else min(session.ends_at, session.opened_at + limits.span)
+    idle_span = session.idle_span if limits.idle_span is None else min(session.idle_span, limits.idle_span)
+    return msgspec.structs.replace(session, ends_at=ends_at, idle_span=idle_span)
 
 
 def _opened_event(session: Session) -> Event:

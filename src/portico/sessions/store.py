@@ -5,7 +5,7 @@ epoch ends all sessions at once (D22).
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -18,11 +18,11 @@ from portico.sessions.model import KnownDevice, OpenSession, RefreshToken, Sessi
 _PROOFS = msgspec.json.Decoder(tuple[Proof, ...])
 
 _ACCOUNT = ", ".join(f"a.{name} AS account_{name}" for name in COLUMNS)
-_SIGNED_IN = (
-    "SELECT s.id, s.device_id, s.client_kind, s.proofs, s.policy_version, s.epoch, s.persistent, "
-    f"s.opened_at, s.last_seen_at, s.idle_span, s.ends_at, {_ACCOUNT} "
-    "FROM sessions s JOIN accounts a ON a.id = s.account_id AND a.epoch = s.epoch "
+_SESSION = (
+    "SELECT s.id, s.account_id, s.device_id, s.client_kind, s.proofs, s.policy_version, s.epoch, s.persistent, "
+    "s.opened_at, s.last_seen_at, s.idle_span, s.ends_at"
 )
+_SIGNED_IN = f"{_SESSION}, {_ACCOUNT} FROM sessions s JOIN accounts a ON a.id = s.account_id AND a.epoch = s.epoch "
 _ALIVE = "s.ended_at IS NULL AND s.ends_at > {now} AND s.last_seen_at + s.idle_span > {now}"
 
 
@@ -48,6 +48,13 @@ async def find_session(reader: Reader, session_id: str, now: datetime) -> Signed
     sql = f"{_SIGNED_IN} WHERE s.id = $1 AND {_ALIVE.format(now='$2')}"
     row = await reader.find_row(sql, session_id, to_micros(now))
     return _signed_in(row) if row else None
+
+
+async def find_left_behind(reader: Reader, session_id: str, now: datetime) -> Session | None:
+    """The session with this id that has not ended, whatever its account's epoch."""
+    sql = f"{_SESSION} FROM sessions s WHERE s.id = $1 AND {_ALIVE.format(now='$2')}"
+    row = await reader.find_row(sql, session_id, to_micros(now))
+    return _session(row) if row else None
 
 
 async def add_session(tx: Transaction, session: Session, token_hash: bytes | None) -> None:
@@ -88,9 +95,17 @@ async def set_token(tx: Transaction, session_id: str, token_hash: bytes) -> None
     await tx.execute("UPDATE sessions SET token_hash = $1 WHERE id = $2", token_hash, session_id)
 
 
-async def set_policy_version(tx: Transaction, session_id: str, policy_version: str) -> None:
-    """Note which policies a session has satisfied."""
-    await tx.execute("UPDATE sessions SET policy_version = $1 WHERE id = $2", policy_version, session_id)
+async def set_policy_version(
+    tx: Transaction, session_id: str, policy_version: str, idle_span: timedelta, ends_at: datetime
+) -> None:
+    """Note which policies a session has satisfied, and how long it may last under them."""
+    await tx.execute(
+        "UPDATE sessions SET policy_version = $1, idle_span = $2, ends_at = $3 WHERE id = $4",
+        policy_version,
+        span_micros(idle_span),
+        to_micros(ends_at),
+        session_id,
+    )
 
 
 async def stamp_epoch(tx: Transaction, session_id: str, epoch: int) -> None:

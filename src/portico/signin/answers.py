@@ -11,7 +11,7 @@ from portico.accounts.service import TYPED_NAME_MAX
 from portico.factors.contract import EmailCodeAnswer, MailedLinkAnswer, PasswordAnswer
 from portico.factors.proof import ProofKind
 from portico.kernel.normalise import IDENTIFIER_MAX
-from portico.signin.steps import ChangePassword, CreateAccount, Identify, Prove, Step, VerifyEmail
+from portico.signin.steps import Announced, ChangePassword, CreateAccount, Identify, Prove, Step, VerifyEmail
 
 
 class IdentifierAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="identifier"):
@@ -50,8 +50,22 @@ class CreateAccountAnswer(
     time_zone: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
+class AnnouncementAnswer(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="announcement"
+):
+    """Whether to do ``now`` what will be asked, or later."""
+
+    now: bool
+
+
 Answer: TypeAlias = (
-    IdentifierAnswer | PasswordAnswer | EmailCodeAnswer | ResendAnswer | CreateAccountAnswer | NewPasswordAnswer
+    IdentifierAnswer
+    | PasswordAnswer
+    | EmailCodeAnswer
+    | ResendAnswer
+    | CreateAccountAnswer
+    | NewPasswordAnswer
+    | AnnouncementAnswer
 )
 
 PROOF_KINDS: dict[type[PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer], ProofKind] = {
@@ -74,3 +88,5 @@ def is_fitting(answer: Answer, step: Step) -> bool:
             return isinstance(step, CreateAccount)
         case NewPasswordAnswer():
             return isinstance(step, ChangePassword)
+        case AnnouncementAnswer():
+            return isinstance(step, Announced)

@@ -15,7 +15,16 @@ from portico.factors.password import PasswordFactor
 from portico.factors.proof import Failure
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
-from portico.kernel.errors import BadInput, Busy, Conflict, NotAllowed, NotFound, NotSignedIn, Throttled, TooLarge
+from portico.kernel.errors import (
+    BadInput,
+    Busy,
+    Conflict,
+    InteractionRequired,
+    NotFound,
+    NotSignedIn,
+    Throttled,
+    TooLarge,
+)
 from portico.kernel.messages import Catalogues, Message
 from portico.kernel.normalise import IDENTIFIER_MAX
 from portico.kernel.tokens import new_token
@@ -25,22 +34,16 @@ from portico.signin.answers import Answer
 from portico.signin.attempt import Attempt, ClientKind
 from portico.signin.criteria_view import CriteriaView, criteria_view
 from portico.signin.door import Visitors
-from portico.signin.renewal import Renewal
+from portico.signin.renewal import Renewal, Renewed
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
-from portico.signin.steps import ChangePassword, CreateAccount, Finished, Refused, RefusedReason, Step
+from portico.signin.steps import Announced, ChangePassword, CreateAccount, Finished, Refused, RefusedReason, Step
 from portico.web.body import read_json
 from portico.web.json import json_response, no_content
 from portico.web.pages import Pages
 from portico.web.routing import Access, Endpoint
 
 TICKET_HEADER = "portico-ticket"
-
-
-class InteractionRequired(NotAllowed):
-    """The session goes on only after its owner has taken a step; sign in again to take it."""
-
-    code = "interaction_required"
 
 
 class BeginBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -63,6 +66,13 @@ class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     refresh_token: str
 
 
+class RenewalBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An unused refresh token of the session, and the installation's secret as in ``BeginBody``."""
+
+    refresh_token: str
+    installation: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$")]
+
+
 class FailureView(msgspec.Struct, frozen=True, kw_only=True):
     """Why the last answer was not good, for programs and in words."""
 
@@ -72,13 +82,17 @@ class FailureView(msgspec.Struct, frozen=True, kw_only=True):
     field: str | None
 
 
-class TokensView(msgspec.Struct, frozen=True, kw_only=True):
-    """An access token for ``Authorization: Bearer``, and the refresh token that buys the next pair."""
+class TokensView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An access token for ``Authorization: Bearer``, and the refresh token that buys the next pair.
+
+    ``announced`` is what organizations are going to ask of the owner, where that takes doing something.
+    """
 
     access_token: str
     expires_at: datetime
     refresh_token: str
     refresh_expires_at: datetime
+    announced: Announced | None = None
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -142,6 +156,11 @@ class SignInApi:
                 body=RefreshBody, output=TokensView, errors=(*usual, NotSignedIn, InteractionRequired),
             ),
             Endpoint(
+                "POST", "/api/v1/renewals", self.begin_renewal, Access.ANYONE,
+                "Begin the step a refresh asks for. The refresh token stays unused; refresh once the step is finished.",
+                body=RenewalBody, output=AttemptView, status=201, errors=(*usual, NotSignedIn),
+            ),
+            Endpoint(
                 "POST", "/api/v1/tokens/revoke", self.revoke, Access.SIGNED_IN,
                 "Sign out: end the session of the token.", status=204, errors=(NotSignedIn, Busy),
             ),
@@ -180,14 +199,24 @@ class SignInApi:
     async def refresh(self, request: Request) -> Response:
         """Exchange a refresh token for a new pair. A token used twice ends its session."""
         body: RefreshBody = await read_json(request, RefreshBody)
-        renewed = await self._renewal.renew(body.refresh_token)
+        renewed = await self._renewal.refresh(body.refresh_token)
         match renewed:
-            case TokenPair():
-                return json_response(_tokens(renewed))
+            case Renewed():
+                return json_response(_tokens(renewed.tokens, renewed.announced))
             case None:
                 raise NotSignedIn("the refresh token is worthless")
             case _:
                 raise InteractionRequired(step=str(renewed.__struct_config__.tag))
+
+    async def begin_renewal(self, request: Request) -> Response:
+        """Begin an attempt in which the step is taken that a session has to take; the answer carries its ticket."""
+        body: RenewalBody = await read_json(request, RenewalBody)
+        ticket = new_token(self._chance)
+        visitor = await self._visitors.native(request, ticket=ticket, installation=body.installation)
+        situation = await self._renewal.begin_by_token(body.refresh_token, visitor)
+        if situation is None:
+            raise NotSignedIn("the refresh token is worthless")
+        return json_response(self.view(request, situation, ticket=ticket), status=201)
 
     async def revoke(self, request: Request) -> Response:
         """End the session the access token belongs to."""
@@ -231,8 +260,9 @@ def failure_view(failure: Failure | None, catalogues: Catalogues, language: str)
     return FailureView(code=failure.code, text=text, params=dict(failure.params), field=failure.field)
 
 
-def _tokens(pair: TokenPair) -> TokensView:
+def _tokens(pair: TokenPair, announced: Announced | None = None) -> TokensView:
     return TokensView(
+        announced=announced,
         access_token=pair.access_token,
         expires_at=pair.expires_at,
         refresh_token=pair.refresh_token,

@@ -49,6 +49,8 @@ class Mark(StrEnum):
 
     PASSWORD_CHANGED = "password_changed"
     ACCOUNT_CREATED = "account_created"
+    ANNOUNCED_TAKEN = "announced_taken"
+    ANNOUNCED_PUT_OFF = "announced_put_off"
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):

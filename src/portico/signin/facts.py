@@ -1,6 +1,6 @@
 """Everything a decision may know, gathered before it is made. Pure and frozen."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -15,6 +15,9 @@ class ChangeReason(StrEnum):
 
     RESET = "reset"
     FORCED = "forced"
+    ASKED = "asked"
+    """An organization has all passwords changed that are older than its policy."""
+    EXPIRED = "expired"
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +39,30 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     organization: str | None = None
 
 
+class PasswordRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How old a password may be: not over ``max_age``, and not from before ``changed_since``; and who asks for that."""
+
+    max_age: timedelta | None = None
+    max_age_asked_by: tuple[str, ...] = ()
+    changed_since: datetime | None = None
+    changed_since_asked_by: tuple[str, ...] = ()
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person's organizations ask together; ``version`` names the state of the policies it was folded from."""
+    """What a person's organizations ask together; ``version`` names the state of the policies it was folded from.
+
+    ``announced`` is what they will ask from ``announced_from`` on (D10), ``rehearsed`` what they would ask if what they
+    rehearse were in force. A session may last no longer than ``session_span``, and unused no longer than ``idle_span``.
+    """
 
     version: str = "0"
     demands: tuple[Demand, ...] = (Demand(),)
+    password: PasswordRule = PasswordRule()
+    session_span: timedelta | None = None
+    idle_span: timedelta | None = None
+    announced: "Policy | None" = None
+    announced_from: datetime | None = None
+    rehearsed: "Policy | None" = None
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +71,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     state: AccountState
     epoch: int
     must_change_password: ChangeReason | None = None
+    password_set_at: datetime | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,28 +1,37 @@
 """Gathering the facts a decision needs: the only place where the decision core meets the database."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from portico.accounts.model import Account
 from portico.accounts.service import Accounts
 from portico.database.engine import Reader
 from portico.factors.email_code import EmailCodeFactor
-from portico.factors.model import RESEND_AFTER, PasswordProperties
+from portico.factors.model import RESEND_AFTER, PasswordCredential
 from portico.factors.password import PasswordFactor
 from portico.factors.proof import ProofKind
 from portico.kernel.tokens import NOBODY
+from portico.organizations.folding import FoldedPolicy
+from portico.organizations.policies.standing import Standing, Standings
 from portico.signin.attempt import Attempt, Purpose
-from portico.signin.facts import ChangeReason, Facts, Person, Policy, Terms
+from portico.signin.facts import ChangeReason, Demand, Facts, PasswordRule, Person, Policy, Terms
 
 
 class Gatherer:
     """Knows where each fact is found."""
 
     def __init__(
-        self, accounts: Accounts, password: PasswordFactor, email_code: EmailCodeFactor, terms: Terms | None = None
+        self,
+        *,
+        accounts: Accounts,
+        password: PasswordFactor,
+        email_code: EmailCodeFactor,
+        standings: Standings,
+        terms: Terms | None = None,
     ) -> None:
         self._accounts = accounts
         self._password = password
         self._email_code = email_code
+        self._standings = standings
         self._terms = terms
 
     async def gather(
@@ -30,17 +39,21 @@ class Gatherer:
     ) -> Facts:
         """The facts about an attempt as they stand in ``reader``: a database, or the transaction that will decide.
 
-        Asks the same questions whether anybody was named or not, so that the time it takes tells nothing.
+        Asks the same questions whether anybody was named or not, so that the time it takes tells nothing. What
+        organizations ask is looked up once something is proven: before that, the decision has no use for it.
         """
         account_id = attempt.account_id or NOBODY
         account = await self._accounts.find_account(reader, account_id)
-        password = await self._password.find_properties(reader, account_id)
+        password = await self._password.find_credential(reader, account_id)
+        policy = Policy()
+        if account is not None and attempt.proofs:
+            policy = policy_of(await self._standings.find(reader, account.memberships, now))
         return Facts(
             now=now,
             attempt=attempt,
             person=_person(account, password) if account else None,
             enrolled=(ProofKind.PASSWORD,) if password else (),
-            policy=Policy(),
+            policy=policy,
             blocked_until=blocked_until,
             resend_at=await self._find_resend_at(reader, attempt),
             terms=self._terms,
@@ -54,11 +67,67 @@ class Gatherer:
         return code.requested_at + RESEND_AFTER if code else None
 
 
-def _person(account: Account, password: PasswordProperties | None) -> Person:
+def policy_of(standing: Standing) -> Policy:
+    """What somebody's organizations ask, in the words of the decision."""
+    announced, rehearsed = standing.announced, standing.rehearsed
+    return _policy(
+        standing.enforced,
+        version=standing.stamp,
+        announced=_policy(announced) if announced else None,
+        announced_from=standing.announced_from,
+        rehearsed=_policy(rehearsed) if rehearsed else None,
+    )
+
+
+def _policy(
+    folded: FoldedPolicy,
+    *,
+    version: str = "",
+    announced: Policy | None = None,
+    announced_from: datetime | None = None,
+    rehearsed: Policy | None = None,
+) -> Policy:
+    days, since = folded.max_age_days, folded.changed_since
+    return Policy(
+        version=version,
+        demands=(Demand(), *_demands(folded)),
+        password=PasswordRule(
+            max_age=timedelta(days=days.value) if days.value is not None else None,
+            max_age_asked_by=days.organizations,
+            changed_since=since.value,
+            changed_since_asked_by=since.organizations,
+        ),
+        session_span=_hours(folded.session_hours.value),
+        idle_span=_hours(folded.idle_hours.value),
+        announced=announced,
+        announced_from=announced_from,
+        rehearsed=rehearsed,
+    )
+
+
+def _demands(folded: FoldedPolicy) -> tuple[Demand, ...]:
+    """The second factor each organization demands; a recovery code stands in for any, a mailed code where it may."""
+    stand_ins = {ProofKind.RECOVERY_CODE, *((ProofKind.EMAIL_CODE,) if folded.email_code.value else ())}
+    return tuple(
+        Demand(
+            classes=2,
+            kinds=frozenset({*(ProofKind(factor.value) for factor in demand.allowed), *stand_ins}),
+            organization=demand.organization,
+        )
+        for demand in folded.factor_demands
+    )
+
+
+def _hours(count: int | None) -> timedelta | None:
+    return timedelta(hours=count) if count is not None else None
+
+
+def _person(account: Account, password: PasswordCredential | None) -> Person:
     """What a decision needs of the account that was named."""
-    must_change = password.must_change if password else None
+    must_change = password.properties.must_change if password else None
     return Person(
         state=account.state,
         epoch=account.epoch,
         must_change_password=ChangeReason(must_change) if must_change else None,
+        password_set_at=password.changed_at if password else None,
     )

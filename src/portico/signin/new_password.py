@@ -105,8 +105,8 @@ class PasswordChange:
         ``visitor`` is who did it: the mail names their device, and speaks their language where the account has none.
         Raises Conflict if everything was ended since ``account`` was read.
         """
-        before = await self._password.find_properties(tx, account.id)
-        was_mailed = before is not None and before.through_mailbox
+        before = await self._password.find_credential(tx, account.id)
+        was_mailed = before is not None and before.properties.through_mailbox
         is_strong = has_second_factor(proofs)
         properties = PasswordProperties(through_mailbox=is_reset or (was_mailed and not is_strong))
         await self._password.set_password(tx, now, account.id, new, properties)

@@ -2,30 +2,42 @@
 
 from datetime import datetime
 
+import msgspec
+
 from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
+from portico.audit.model import Event, EventKind
+from portico.audit.service import Audit
 from portico.database.engine import Transaction
-from portico.kernel.errors import NotFound
+from portico.kernel.errors import NotFound, NotSignedIn
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import NewDevice
 from portico.security.notices import SecurityNotices
 from portico.security.rules import lifts_freeze
 from portico.sessions.devices import device_name
-from portico.sessions.model import Opened, SessionKind, SignedIn
+from portico.sessions.model import Opened, SessionKind, SessionLimits, SignedIn
 from portico.sessions.service import Sessions
-from portico.signin.attempt import Attempt, ClientKind
-from portico.signin.facts import Facts
+from portico.signin.attempt import Attempt, ClientKind, Mark
+from portico.signin.decide import next_step
+from portico.signin.facts import Facts, Policy
 from portico.signin.situation import Visitor
-from portico.signin.steps import Outcome
+from portico.signin.steps import Finished, Outcome
 
 
 class Outcomes:
     """Carries out what the decision has found to be due."""
 
     def __init__(
-        self, accounts: Accounts, sessions: Sessions, protection: Protection, notices: SecurityNotices
+        self,
+        *,
+        accounts: Accounts,
+        audit: Audit,
+        sessions: Sessions,
+        protection: Protection,
+        notices: SecurityNotices,
     ) -> None:
         self._accounts = accounts
+        self._audit = audit
         self._sessions = sessions
         self._protection = protection
         self._notices = notices
@@ -41,10 +53,20 @@ class Outcomes:
             case Outcome.ADD_PROOFS:
                 await self._sessions.add_proofs(tx, now, _stepped_up(attempt, visitor), attempt.proofs)
             case Outcome.STAMP_POLICY:
-                await self._sessions.stamp_policy(tx, attempt.session_id or "", facts.policy.version)
+                return await self._renew_session(tx, facts, now)
             case Outcome.NOTHING:
                 pass
         return None
+
+    async def note_rehearsal(self, tx: Transaction, facts: Facts) -> None:
+        """Record what a finished attempt would still have been asked if what is rehearsed were in force (D10)."""
+        if facts.policy.rehearsed is None:
+            return
+        step = next_step(msgspec.structs.replace(facts, policy=facts.policy.rehearsed))
+        if not isinstance(step, Finished):
+            details = {"step": str(step.__struct_config__.tag), "purpose": facts.attempt.purpose.value}
+            event = Event(kind=EventKind.POLICY_REHEARSED, subject_id=facts.attempt.account_id, details=details)
+            await self._audit.append(tx, facts.now, event)
 
     async def _open_session(self, tx: Transaction, facts: Facts, visitor: Visitor, now: datetime) -> Opened:
         """Open the session a finished attempt has earned; the browser's former one ends."""
@@ -72,7 +94,35 @@ class Outcomes:
             device_hash=device_hash,
             user_agent=visitor.user_agent,
             persistent=attempt.persistent,
+            limits=limits_of(facts.policy),
         )
+
+    async def _renew_session(self, tx: Transaction, facts: Facts, now: datetime) -> Opened | None:
+        """Let a session go on under the policies as they are now; under another secret if everything else ended.
+
+        An attempt that changed the password raised the epoch by one, so its session is of the epoch before; a session
+        of any other was ended by somebody else.
+        """
+        attempt = facts.attempt
+        session = await self._sessions.find_left_behind(tx, attempt.session_id or NOBODY, now)
+        has_ended_others = Mark.PASSWORD_CHANGED in attempt.marks
+        if session is None or session.epoch != (attempt.epoch or 0) - has_ended_others:
+            raise NotSignedIn("the session has ended meanwhile")
+        if set(attempt.proofs) - set(session.proofs):
+            await self._sessions.keep_proofs(tx, session, attempt.proofs)
+        if attempt.marks:
+            kind = EventKind.POLICY_PUT_OFF if Mark.ANNOUNCED_PUT_OFF in attempt.marks else EventKind.POLICY_MET
+            event = Event(kind=kind, subject_id=session.account_id, actor_id=session.account_id, session_id=session.id)
+            await self._audit.append(tx, now, event)
+        await self._sessions.stamp_policy(tx, session, facts.policy.version, limits_of(facts.policy))
+        if not has_ended_others:
+            return None
+        return Opened(session=session, browser=await self._sessions.carry_over(tx, session, attempt.epoch or 0))
+
+
+def limits_of(policy: Policy) -> SessionLimits:
+    """How long a session may last under a policy."""
+    return SessionLimits(span=policy.session_span, idle_span=policy.idle_span)
 
 
 def _stepped_up(attempt: Attempt, visitor: Visitor) -> SignedIn:

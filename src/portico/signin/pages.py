@@ -22,13 +22,15 @@ from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
-from portico.signin.answers import Answer, CreateAccountAnswer, NewPasswordAnswer, ResendAnswer
+from portico.signin.answers import AnnouncementAnswer, Answer, CreateAccountAnswer, NewPasswordAnswer, ResendAnswer
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
+from portico.signin.reasons import announcement, why_change
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
 from portico.signin.steps import (
+    Announced,
     ChangePassword,
     CreateAccount,
     Finished,
@@ -68,6 +70,7 @@ class StepForm(Form, frozen=True, kw_only=True):
     repeat_password: str = ""
     code: str = ""
     resend: str = ""
+    now: str = ""
     first_name: str = ""
     last_name: str = ""
     accepts_terms: str = ""
@@ -163,15 +166,20 @@ class SignInPages:
             situation = await self._sign_in.answer(attempt_id, form.version, answer, visitor)
         except NotFound:
             return await self._forgotten(request)
-        if situation.opened is not None and situation.opened.browser is not None:
-            response = self._pages.go(request, situation.attempt.return_to or HOME)
-            self._gate.keep(response, situation.opened.browser)
-            if situation.attempt.purpose is Purpose.SIGN_UP:
-                self._pages.leave_notice(request, response, HOME, said=message("signup.welcome"))
-            return response
+        if isinstance(situation.step, Finished):
+            return self._finished(request, situation)
         if isinstance(situation.step, Refused) and situation.step.reason is RefusedReason.TOO_MANY_TRIES:
             return await self._render(request, situation)
         return self._lead_on(request, situation, answer)
+
+    def _finished(self, request: Request, situation: Situation) -> Response:
+        """To where the person wanted to go; with a session, if one was opened or goes on under another secret."""
+        response = self._pages.go(request, situation.attempt.return_to or HOME)
+        if situation.opened is not None and situation.opened.browser is not None:
+            self._gate.keep(response, situation.opened.browser)
+        if situation.attempt.purpose is Purpose.SIGN_UP:
+            self._pages.leave_notice(request, response, HOME, said=message("signup.welcome"))
+        return response
 
     async def sign_out(self, request: Request) -> Response:
         """End the session on the server and in the browser. Without a session there is nothing to forge."""
@@ -201,7 +209,7 @@ class SignInPages:
                 return self._pages.leave_notice(request, response, path, said=message("verify_email.resent"))
         return response
 
-    async def _render(self, request: Request, situation: Situation) -> Response:
+    async def _render(self, request: Request, situation: Situation) -> Response:  # noqa: PLR0911 - one for each step
         """A step as a page."""
         attempt, step = situation.attempt, situation.step
         match step:
@@ -228,16 +236,28 @@ class SignInPages:
                     attempt_id=attempt.id,
                     version=attempt.version,
                     identifier=attempt.identifier,
-                    why=message(f"signin.change_password.why.{step.why.value}"),
+                    why=why_change(step),
                     criteria=criteria(self._password.policy),
                     failure=_attempt_failure(situation),
                 )
+            case Announced():
+                return self._announced(request, step, situation)
             case Refused():
                 return await self._refused(request, step, situation)
             case Finished():
                 raise NotFound("a finished attempt shows nothing")
             case _:
                 assert_never(step)
+
+    def _announced(self, request: Request, step: Announced, situation: Situation) -> Response:
+        return self._pages.show(
+            request,
+            "signin/announced.html",
+            attempt_id=situation.attempt.id,
+            version=situation.attempt.version,
+            what=announcement(step),
+            enforced_from=step.enforced_from,
+        )
 
     def _verify_email(self, request: Request, step: VerifyEmail, situation: Situation) -> Response:
         wait = step.resend_at - self._clock.now() if step.resend_at else timedelta(0)
@@ -340,6 +360,8 @@ def _read_answer(form: StepForm) -> Answer:
             )
         case "change_password":
             return NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password)
+        case "announced":
+            return AnnouncementAnswer(now=bool(form.now))
         case _:
             raise BadInput("no such step")
 

@@ -1,66 +1,137 @@
-"""Renewing a session by its refresh token: the open session is decided about again, and nobody can be asked anything.
+"""Deciding again about an open session, once its organizations ask something new (the purpose *renew*).
 
-Nothing is ended when a step has become due: the refresh says which, and the token stays unused for after it.
+Nothing is ended when a step has become due. A page leads to the step; a refresh says which it is, and the token stays
+unused for after it. What is only announced (D10) stops nobody: a browser is shown it once, a refresh mentions it.
 """
 
 from datetime import datetime
 
-from portico.database.engine import Database, Transaction
+import msgspec
+
+from portico.database.engine import Database, Reader, Transaction
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
 from portico.kernel.tokens import new_id
-from portico.sessions.model import SignedIn, TokenPair
+from portico.sessions.model import SessionKind, SignedIn, TokenPair
 from portico.sessions.service import Sessions
 from portico.signin.attempt import LIFETIME, Attempt, ClientKind, Purpose
 from portico.signin.decide import next_step
+from portico.signin.facts import Facts
 from portico.signin.gather import Gatherer
-from portico.signin.steps import Finished, Step
+from portico.signin.outcomes import limits_of
+from portico.signin.service import SignIn
+from portico.signin.situation import Beginning, Situation, Visitor
+from portico.signin.steps import Announced, Finished, Step
+
+
+class Renewed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a refresh gives: the next tokens, and what organizations have announced, if anything is to be done."""
+
+    tokens: TokenPair
+    announced: Announced | None = None
 
 
 class Renewal:
-    """Exchanges refresh tokens."""
+    """Decides again about open sessions."""
 
     def __init__(
-        self, *, database: Database, clock: Clock, chance: Chance, sessions: Sessions, gatherer: Gatherer
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        chance: Chance,
+        sessions: Sessions,
+        gatherer: Gatherer,
+        sign_in: SignIn,
     ) -> None:
         self._database = database
         self._clock = clock
         self._chance = chance
         self._sessions = sessions
         self._gatherer = gatherer
+        self._sign_in = sign_in
 
-    async def renew(self, refresh_token: str) -> TokenPair | Step | None:
-        """Exchange a refresh token: a new pair, the step its owner must take first, or None if it is worthless."""
+    async def refresh(self, refresh_token: str) -> Renewed | Step | None:
+        """Exchange a refresh token: the next ones, the step its owner must take first, or None if it is worthless."""
         now = self._clock.now()
 
-        async def body(tx: Transaction) -> TokenPair | Step | None:
+        async def body(tx: Transaction) -> Renewed | Step | None:
             signed_in = await self._sessions.find_for_refresh(tx, refresh_token, now)
             if signed_in is None:
                 return None
-            facts = await self._gatherer.gather(tx, self._attempt(signed_in, now), now)
+            facts = await self._facts(tx, signed_in, now)
             step = next_step(facts)
-            if not isinstance(step, Finished) and await self._sessions.is_unused(tx, refresh_token):
+            may_go_on = isinstance(step, Finished | Announced)
+            if not may_go_on and await self._sessions.is_unused(tx, refresh_token):
                 return step
             pair = await self._sessions.rotate(tx, now, signed_in, refresh_token)
-            if pair is not None:
-                await self._sessions.stamp_policy(tx, signed_in.session.id, facts.policy.version)
-            return pair
+            if pair is None:
+                return None
+            if signed_in.session.policy_version != facts.policy.version:
+                await self._sessions.stamp_policy(tx, signed_in.session, facts.policy.version, limits_of(facts.policy))
+            return Renewed(tokens=pair, announced=step if isinstance(step, Announced) else None)
 
         return await self._database.transact(body)
 
-    def _attempt(self, signed_in: SignedIn, now: datetime) -> Attempt:
-        """The attempt, never stored, by which an open session is decided about again."""
+    async def is_due(self, signed_in: SignedIn) -> bool:
+        """Whether a session must take a step, or be shown one, before it goes on; it is stamped if not."""
+        return await self.find_due(signed_in) is not None
+
+    async def find_due(self, signed_in: SignedIn) -> Step | None:
+        """The step a session must take, or be shown, before it goes on; None, and stamped, if there is none."""
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> Step | None:
+            present = await self._sessions.find_session(tx, signed_in.session.id, now)
+            if present is None:
+                return None  # it has ended; whoever asked finds out by themselves
+            facts = await self._facts(tx, present, now)
+            step = next_step(facts)
+            if not isinstance(step, Finished):
+                return step
+            await self._sessions.stamp_policy(tx, present.session, facts.policy.version, limits_of(facts.policy))
+            return None
+
+        return await self._database.transact(body)
+
+    async def begin(self, visitor: Visitor, signed_in: SignedIn, return_to: str = "") -> Situation:
+        """An attempt in which the owner of an open session takes the step that is due."""
+        now = self._clock.now()
+        attempt = self._attempt(signed_in, now, visitor, return_to)
+        beginning = Beginning(purpose=Purpose.RENEW, client_kind=attempt.client_kind)
+        begun = await self._database.transact(lambda tx: self._sign_in.add_attempt(tx, beginning, attempt))
+        return await self._sign_in.look(begun.id, visitor)
+
+    async def begin_by_token(self, refresh_token: str, visitor: Visitor) -> Situation | None:
+        """The same for who holds an unused refresh token; None if it is worthless. The token stays good."""
+        now = self._clock.now()
+        signed_in = await self._sessions.find_for_refresh(self._database, refresh_token, now)
+        if signed_in is None or not await self._sessions.is_unused(self._database, refresh_token):
+            return None
+        return await self.begin(visitor, signed_in)
+
+    async def _facts(self, reader: Reader, signed_in: SignedIn, now: datetime) -> Facts:
+        """The facts about an attempt, never stored, by which an open session is decided about again."""
+        return await self._gatherer.gather(reader, self._attempt(signed_in, now), now)
+
+    def _attempt(
+        self, signed_in: SignedIn, now: datetime, visitor: Visitor | None = None, return_to: str = ""
+    ) -> Attempt:
         session = signed_in.session
         return Attempt(
             id=new_id(self._chance, now),
             purpose=Purpose.RENEW,
-            client_kind=ClientKind.NATIVE,
-            holder_hash=b"",
+            client_kind=ClientKind.BROWSER if session.kind is SessionKind.BROWSER else ClientKind.NATIVE,
+            holder_hash=visitor.holder_hash if visitor else b"",
+            device_hash=visitor.device_hash if visitor else None,
             identifier=signed_in.account.address,
             account_id=session.account_id,
             epoch=session.epoch,
             proofs=session.proofs,
+            return_to=return_to,
+            persistent=session.persistent,
             session_id=session.id,
+            language=visitor.language if visitor else "",
             created_at=now,
             expires_at=now + LIFETIME,
         )

@@ -4,13 +4,18 @@ A rule looks at the facts and gives a step, or None when it has nothing to ask. 
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeAlias
+
+import msgspec
 
 from portico.accounts.model import AccountState
 from portico.factors.proof import ProofKind, proven_classes
 from portico.signin.attempt import AttemptState, Mark, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts
 from portico.signin.steps import (
+    Announced,
+    Announcement,
     ChangePassword,
     CreateAccount,
     Identify,
@@ -24,6 +29,7 @@ from portico.signin.steps import (
 
 Rule: TypeAlias = Callable[[Facts], Step | None]
 
+RENEWAL_FRESH = timedelta(minutes=5)
 _MAILBOX = frozenset({ProofKind.EMAIL_CODE, ProofKind.MAILED_LINK})
 
 
@@ -126,10 +132,31 @@ def reset_asked(facts: Facts) -> Step | None:
 def password_must_change(facts: Facts) -> Step | None:
     """The password that was proven may not be kept. Whoever did not use it is not bothered."""
     is_stepping_up = facts.attempt.purpose is Purpose.STEP_UP  # perhaps to change it
-    if is_stepping_up or facts.person is None or facts.person.must_change_password is None:
-        return None
     used_it = any(proof.kind is ProofKind.PASSWORD for proof in facts.attempt.proofs)
-    return ChangePassword(why=facts.person.must_change_password) if used_it else None
+    change = None if is_stepping_up or not used_it else _due_change(facts)
+    return _once_fresh(change, facts) if change else None
+
+
+def change_is_announced(facts: Facts) -> Step | None:
+    """What organizations will ask is shown ahead, to be done now or put off (D10). A reset is over when it is over."""
+    policy, attempt = facts.policy, facts.attempt
+    is_elsewhere = attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD) or not attempt.demands.interaction
+    if policy.announced is None or policy.announced_from is None or is_elsewhere:
+        return None
+    if Mark.ANNOUNCED_PUT_OFF in attempt.marks:
+        return None
+    then = msgspec.structs.replace(facts, policy=policy.announced, now=max(facts.now, policy.announced_from))
+    used_it = any(proof.kind is ProofKind.PASSWORD for proof in attempt.proofs)
+    change = _due_change(then) if used_it else None
+    if change is None:
+        return None
+    if Mark.ANNOUNCED_TAKEN in attempt.marks:
+        return _once_fresh(change, facts)
+    return Announced(
+        what=Announcement.CHANGE_PASSWORD,
+        organizations=change.organizations,
+        enforced_from=policy.announced_from,
+    )
 
 
 RULES: tuple[Rule, ...] = (
@@ -145,6 +172,7 @@ RULES: tuple[Rule, ...] = (
     proofs_too_old,
     reset_asked,
     password_must_change,
+    change_is_announced,
 )
 
 
@@ -163,3 +191,34 @@ def _kinds_towards(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
     """The enrolled kinds the demand allows that have not been given yet."""
     given = {proof.kind for proof in facts.attempt.proofs}
     return tuple(kind for kind in facts.enrolled if kind in demand.kinds and kind not in given)
+
+
+def _due_change(facts: Facts) -> ChangePassword | None:
+    """The change of password that is due by now, if one is."""
+    person, rule = facts.person, facts.policy.password
+    if person is None:
+        return None
+    if person.must_change_password is not None:
+        return ChangePassword(why=person.must_change_password)
+    if person.password_set_at is None:
+        return None
+    if rule.changed_since is not None and person.password_set_at < rule.changed_since:
+        return ChangePassword(why=ChangeReason.ASKED, organizations=rule.changed_since_asked_by)
+    if rule.max_age is not None and facts.now - person.password_set_at >= rule.max_age:
+        days = rule.max_age // timedelta(days=1)
+        return ChangePassword(why=ChangeReason.EXPIRED, organizations=rule.max_age_asked_by, days=days)
+    return None
+
+
+def _once_fresh(change: ChangePassword, facts: Facts) -> Step:
+    """A session goes on from what was proven long ago; to change the password takes a proof from now.
+
+    What was proven shortly before the attempt began counts all through it, so that a good proof never moves back.
+    """
+    attempt = facts.attempt
+    since = attempt.created_at - RENEWAL_FRESH
+    if attempt.purpose is not Purpose.RENEW or any(
+        proof.at >= since for proof in attempt.proofs if proof.kind is ProofKind.PASSWORD
+    ):
+        return change
+    return Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FRESH)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from portico.factors.proof import ProofKind
 from portico.signin.facts import ChangeReason
 from portico.signin.steps import (
+    Announced,
+    Announcement,
     ChangePassword,
     CreateAccount,
     Finished,
@@ -29,7 +31,11 @@ SAMPLES: tuple[Step, ...] = (
     VerifyEmail(address="nora@north-clinic.example", resend_at=SAMPLE_INSTANT),
     CreateAccount(address="nora@north-clinic.example"),
     CreateAccount(address="nora@north-clinic.example", terms_url="https://north-clinic.example/terms"),
-    *(ChangePassword(why=reason) for reason in ChangeReason),
+    ChangePassword(why=ChangeReason.RESET),
+    ChangePassword(why=ChangeReason.FORCED),
+    ChangePassword(why=ChangeReason.ASKED, organizations=("North Clinic",)),
+    ChangePassword(why=ChangeReason.EXPIRED, organizations=("Harbour Practice", "North Clinic"), days=60),
+    Announced(what=Announcement.CHANGE_PASSWORD, organizations=("North Clinic",), enforced_from=SAMPLE_INSTANT),
     *(Finished(outcome=outcome) for outcome in Outcome),
     *(Refused(reason=reason) for reason in RefusedReason if reason is not RefusedReason.TOO_MANY_TRIES),
     Refused(reason=RefusedReason.TOO_MANY_TRIES, until=SAMPLE_INSTANT),

@@ -7,7 +7,7 @@ Hashing happens between two transactions; the second re-reads what the first one
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 import msgspec
@@ -23,13 +23,14 @@ from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Busy, Conflict, NotFound
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
-from portico.kernel.tokens import NOBODY, new_id, token_hash
+from portico.kernel.tokens import NOBODY, new_id
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
 from portico.signin import store
 from portico.signin.account_creation import TAKEN, AccountCreation
 from portico.signin.answers import (
     PROOF_KINDS,
+    AnnouncementAnswer,
     Answer,
     CreateAccountAnswer,
     IdentifierAnswer,
@@ -37,7 +38,7 @@ from portico.signin.answers import (
     ResendAnswer,
     is_fitting,
 )
-from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, AttemptState, ClientKind, Demands, Purpose
+from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, AttemptState, Mark, Purpose
 from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
@@ -48,7 +49,6 @@ from portico.signin.steps import Finished, Refused, RefusedReason
 from portico.signin.tries import Tries
 from portico.throttle.rates import TooMany
 
-STEP_UP_FRESH = timedelta(minutes=5)
 _SWEEP_BATCH = 5_000
 _CREATIONS = 5
 
@@ -131,22 +131,6 @@ class SignIn:
             return situation
         return await self._take_answer(attempt, answer, visitor)
 
-    async def step_up(self, answer: PasswordAnswer, visitor: Visitor) -> Situation:
-        """Prove the session's owner anew, in one go: an attempt of its own purpose, begun and answered."""
-        signed_in = visitor.signed_in
-        if signed_in is None:
-            raise NotFound("no session to step up")
-        beginning = Beginning(
-            purpose=Purpose.STEP_UP,
-            client_kind=ClientKind(signed_in.session.kind.value),
-            identifier=signed_in.account.address,
-            demands=Demands(fresh_within=STEP_UP_FRESH),
-            session_id=signed_in.session.id,
-        )
-        holder = msgspec.structs.replace(visitor, holder_hash=token_hash(signed_in.session.id))
-        situation = await self.begin(beginning, holder)
-        return await self.answer(situation.attempt.id, situation.attempt.version, answer, holder)
-
     async def sign_out(self, signed_in: SignedIn) -> None:
         """End a session at its owner's wish."""
         now, session = self._clock.now(), signed_in.session
@@ -179,6 +163,7 @@ class SignIn:
         step = next_step(facts)
         opened = None
         if isinstance(step, Finished):
+            await self._outcomes.note_rehearsal(tx, facts)
             opened = await self._outcomes.carry_out(tx, step.outcome, facts, visitor, now)
             session_id = opened.session.id if opened else attempt.session_id
             attempt = msgspec.structs.replace(attempt, state=AttemptState.FINISHED, session_id=session_id)
@@ -194,10 +179,7 @@ class SignIn:
         match answer:
             case IdentifierAnswer():
                 return await self._name(attempt, answer)
-            case PasswordAnswer():
-                attempt = msgspec.structs.replace(attempt, persistent=answer.stay_signed_in)
-                return await self._prove(attempt, answer, visitor)
-            case EmailCodeAnswer():
+            case PasswordAnswer() | EmailCodeAnswer():
                 return await self._prove(attempt, answer, visitor)
             case ResendAnswer():
                 return await self._resend(attempt, visitor)
@@ -205,6 +187,8 @@ class SignIn:
                 return await self._create_account(attempt, answer, visitor)
             case NewPasswordAnswer():
                 return await self._choose_password(attempt, answer, visitor)
+            case AnnouncementAnswer():
+                return await self._settle_announcement(attempt, answer, visitor)
             case _:
                 assert_never(answer)
 
@@ -227,6 +211,8 @@ class SignIn:
 
     async def _prove(self, attempt: Attempt, answer: PasswordAnswer | EmailCodeAnswer, visitor: Visitor) -> Situation:
         """Take a try, let the factor judge, record what it found."""
+        if isinstance(answer, PasswordAnswer) and attempt.purpose is not Purpose.RENEW:
+            attempt = msgspec.structs.replace(attempt, persistent=answer.stay_signed_in)
         taken = await self._tries.take(attempt, answer, visitor)
         if isinstance(taken, Failure):
             return await self._fail(attempt, taken)
@@ -269,6 +255,18 @@ class SignIn:
                 return await self.conclude(tx, attempt, visitor, now)
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
             return await self.conclude(tx, changed, visitor, now)
+
+        return await self._database.transact(body)
+
+    async def _settle_announcement(self, attempt: Attempt, answer: AnnouncementAnswer, visitor: Visitor) -> Situation:
+        """Go on to what was announced, or past it, and decide again."""
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> Situation:
+            if not await store.claim_answer(tx, attempt):
+                return await self._present(tx, attempt, now)
+            mark = Mark.ANNOUNCED_TAKEN if answer.now else Mark.ANNOUNCED_PUT_OFF
+            return await self.conclude(tx, attempt.with_mark(mark), visitor, now)
 
         return await self._database.transact(body)
 

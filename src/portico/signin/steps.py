@@ -69,9 +69,25 @@ class CreateAccount(msgspec.Struct, frozen=True, kw_only=True, tag_field="step",
 
 
 class ChangePassword(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="change_password"):
-    """Choose a new password."""
+    """Choose a new password. ``organizations`` ask for it, if any do; every ``days`` days, if it is for its age."""
 
     why: ChangeReason
+    organizations: tuple[str, ...] = ()
+    days: int | None = None
+
+
+class Announcement(StrEnum):
+    """What is going to be asked."""
+
+    CHANGE_PASSWORD = "change_password"
+
+
+class Announced(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="announced"):
+    """Do now what ``organizations`` will ask from ``enforced_from`` on, or put it off (D10)."""
+
+    what: Announcement
+    organizations: tuple[str, ...]
+    enforced_from: datetime
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="finished"):
@@ -88,4 +104,4 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="
     organization: str | None = None
 
 
-Step: TypeAlias = Identify | Prove | VerifyEmail | CreateAccount | ChangePassword | Finished | Refused
+Step: TypeAlias = Identify | Prove | VerifyEmail | CreateAccount | ChangePassword | Announced | Finished | Refused

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portico.kernel.chance import Chance
-from portico.kernel.errors import BadInput, NotFound, NotSignedIn, PorticoError
+from portico.kernel.errors import BadInput, InteractionRequired, NotFound, NotSignedIn, PorticoError
 from portico.kernel.tokens import to_base64url
 from portico.web.assets import STATIC_PREFIX, Assets
 from portico.web.base_url import BaseUrl
@@ -153,7 +153,9 @@ class Front:
         if is_api(path):
             return self._problems.respond(error, self._language(request), request.state.request_id, status)
         if isinstance(error, NotSignedIn):
-            return Response(status_code=303, headers={"location": sign_in_path(request)})
+            return Response(status_code=303, headers={"location": path_back_from(request, "/signin")})
+        if isinstance(error, InteractionRequired):
+            return Response(status_code=303, headers={"location": path_back_from(request, "/renew")})
         return with_retry_after(self._error_page(request, error), error)
 
     def _with_headers(self, request: Request, send: Send) -> Send:
@@ -175,10 +177,10 @@ class Front:
         return send_with_headers
 
 
-def sign_in_path(request: Request) -> str:
-    """Where to sign in and come back from: the page that was asked for, if it only shows something."""
+def path_back_from(request: Request, page: str) -> str:
+    """The page to go to, and to come back from: to the one that was asked for, if it only shows something."""
     if request.method not in ("GET", "HEAD") or request.scope["path"] == "/":
-        return "/signin"
+        return page
     from_path: str = request.scope["path"]
     is_plain = from_path.isascii() and from_path.isprintable() and " " not in from_path
-    return f"/signin?return_to={quote(from_path, safe='/')}" if is_plain else "/signin"
+    return f"{page}?return_to={quote(from_path, safe='/')}" if is_plain else page

@@ -40,7 +40,8 @@ class Access(StrEnum):
 class Endpoint:
     """One row. ``query``, ``body`` and ``output`` are structs of the JSON API; ``status`` is that of success.
 
-    ``takes`` and ``gives`` are the content types of what is no JSON.
+    ``takes`` and ``gives`` are the content types of what is no JSON. ``opens_when_due``: also to a session whose owner
+    has to take a step first.
     """
 
     method: str
@@ -55,6 +56,7 @@ class Endpoint:
     errors: tuple[type[PorticoError], ...] = ()
     takes: str = ""
     gives: str = ""
+    opens_when_due: bool = False
 
     @property
     def is_api(self) -> bool:

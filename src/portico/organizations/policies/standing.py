@@ -142,7 +142,9 @@ def _asks(belonging: Belonging, found: Sequence[StandingVersion], now: datetime)
         if version is None:
             return None
         fields = allowed_by(version.fields, found[0].features)
-        return AskedBy(organization=found[0].organization, fields=fields, since=version.enforced_from)
+        return AskedBy(
+            organization=found[0].organization, fields=fields, since=version.enforced_from, asked_at=version.created_at
+        )
 
     return OrganizationAsks(
         belonging=belonging,
