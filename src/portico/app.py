@@ -33,6 +33,8 @@ from portico.security.pages import SecurityPages
 from portico.sessions.door import SessionGate
 from portico.signin.api import SignInApi
 from portico.signin.door import Visitors
+from portico.signin.invitation_api import InvitationApi
+from portico.signin.invitation_pages import InvitationPages
 from portico.signin.pages import SignInPages
 from portico.signin.renewal_pages import RenewalPages
 from portico.signin.reset_api import ResetApi
@@ -180,7 +182,13 @@ class Doors:
             pages=self.pages, visitors=self.visitors, gate=self.gate, renewal=house.renewal, sign_in=house.sign_in
         )
         sign_up_api = SignUpApi(visitors=self.visitors, sign_up=house.sign_up, sign_in_api=api, chance=house.chance)
-        doors = (pages, sign_up_pages, renewal_pages, api, sign_up_api)
+        invitation_pages = InvitationPages(
+            pages=self.pages, visitors=self.visitors, gate=self.gate, accepting=house.accepting, sign_in=house.sign_in
+        )
+        invitation_api = InvitationApi(
+            visitors=self.visitors, gate=self.gate, accepting=house.accepting, sign_in_api=api, chance=house.chance
+        )
+        doors = (pages, sign_up_pages, renewal_pages, invitation_pages, api, sign_up_api, invitation_api)
         return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _reset(self) -> tuple[Endpoint, ...]:

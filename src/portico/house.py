@@ -28,11 +28,13 @@ from portico.operators.service import MailOverview
 from portico.organizations.invitations.service import INVITATION, Invitations
 from portico.people_import.service import PeopleImport
 from portico.settings import Settings
+from portico.signin.accepting import Accepting
 from portico.signin.account_creation import AccountCreation
 from portico.signin.codes import SIGN_UP, Codes
 from portico.signin.erasure import erase_attempts
 from portico.signin.facts import Terms
 from portico.signin.gather import Gatherer
+from portico.signin.joining import Joining
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.renewal import Renewal
@@ -66,6 +68,7 @@ class House(Foundations):
             password=self.password,
             email_code=self.email_code,
             standings=self.standings,
+            joining=self.joining,
             terms=self.terms,
         )
 
@@ -111,9 +114,11 @@ class House(Foundations):
                 mail=self.mail,
                 password=self.password,
                 password_change=self.password_change,
+                joining=self.joining,
                 terms=self.terms,
             ),
             gatherer=self.gatherer,
+            joining=self.joining,
             outcomes=Outcomes(
                 accounts=self.accounts,
                 audit=self.audit,
@@ -123,6 +128,22 @@ class House(Foundations):
             ),
             password_change=self.password_change,
             wake=self._wake_mail,
+        )
+
+    @cached_property
+    def joining(self) -> Joining:
+        """What decides about invitations."""
+        return Joining(accounts=self.accounts, acceptance=self.acceptance)
+
+    @cached_property
+    def accepting(self) -> Accepting:
+        """Accepting invitations."""
+        return Accepting(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            acceptance=self.acceptance,
+            sign_in=self.sign_in,
         )
 
     @cached_property

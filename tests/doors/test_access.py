@@ -95,6 +95,10 @@ TABLE: dict[str, Access] = {
     "GET /account/not-me/done": ANYONE,
     "GET /account/not-me/{token}": ANYONE,
     "POST /account/devices/{device_id}/forget": SIGNED_IN,
+    "GET /invitation": ANYONE,
+    "POST /invitation": ANYONE,
+    "POST /invitation/sign-out": ANYONE,
+    "GET /invitation/{token}": ANYONE,
     "GET /help": ANYONE,
     "GET /api": ANYONE,
     "GET /healthz": ANYONE,
@@ -103,6 +107,8 @@ TABLE: dict[str, Access] = {
     "GET /api/v1/signin/{attempt_id}": HOLDER,
     "POST /api/v1/signin/{attempt_id}": HOLDER,
     "POST /api/v1/signup": ANYONE,
+    "POST /api/v1/invitations/look": ANYONE,
+    "POST /api/v1/invitations/accept": ANYONE,
     "POST /api/v1/tokens/refresh": ANYONE,
     "POST /api/v1/tokens/revoke": SIGNED_IN,
     "GET /api/v1/password-criteria": ANYONE,
@@ -161,6 +167,8 @@ WORTHLESS = {
     "POST /account/passwordreset/new": "the form, which is bound to a link",
     "POST /signup/link": "the form, which is bound to a link",
     "POST /account/not-me": "the form, which is bound to a link",
+    "POST /invitation": "the form, which is bound to a link",
+    "POST /invitation/sign-out": "the form, which is bound to a link",
 }
 """Where anybody may knock, but what a stranger brings along is worth nothing."""
 TOM = "tom@north-clinic.example"
@@ -228,6 +236,8 @@ BODIES: dict[str, Any] = {
         "answer": {"answer": "password", "password": PASSWORD},
     },
     "POST /api/v1/signup": lambda: {"installation": "A" * 43, "address": "somebody@north-clinic.example"},
+    "POST /api/v1/invitations/look": lambda: {"token": "A" * 43},
+    "POST /api/v1/invitations/accept": lambda: {"token": "A" * 43, "installation": "A" * 43},
     "POST /api/v1/tokens/refresh": lambda: {"refresh_token": "A" * 43},
     "POST /api/v1/password-reset/requests": lambda: {"identifier": "nobody"},
     "POST /api/v1/password-reset/link": lambda: {"token": "A" * 43},

@@ -123,9 +123,7 @@ class Accepting:
         situation = await self._database.transact(body)
         return situation if isinstance(situation.step, Finished) else await self._sign_in.look(attempt.id, visitor)
 
-    async def _next_move(
-        self, invitation: Invitation, signed_in: SignedIn | None, *, is_theirs: bool
-    ) -> NextMove:
+    async def _next_move(self, invitation: Invitation, signed_in: SignedIn | None, *, is_theirs: bool) -> NextMove:
         if signed_in is not None:
             return NextMove.CONFIRM if is_theirs else NextMove.SIGN_OUT
         account: Account | None = await self._accounts.find_by_key(self._database, invitation.address_key)
@@ -139,8 +137,7 @@ class Accepting:
     def _attempt(self, invitation: Invitation, beginning: Beginning, visitor: Visitor, now: datetime) -> Attempt:
         begun = msgspec.structs.replace(beginning, purpose=Purpose.ACCEPT_INVITATION)
         attempt = self._sign_in.new_attempt(begun, visitor, now)
-        language = invitation.language or attempt.language
-        return msgspec.structs.replace(attempt, invitation_id=invitation.id, language=language)
+        return msgspec.structs.replace(attempt, invitation_id=invitation.id)
 
 
 def _of_session(attempt: Attempt, signed_in: SignedIn) -> Attempt:

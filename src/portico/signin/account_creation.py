@@ -19,6 +19,7 @@ from portico.mail.service import Mail
 from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
+from portico.signin.joining import Joining
 from portico.signin.new_password import PasswordChange
 
 TAKEN = Failure(code="signup.address_taken")
@@ -34,12 +35,14 @@ class AccountCreation:
         mail: Mail,
         password: PasswordFactor,
         password_change: PasswordChange,
+        joining: Joining,
         terms: Terms | None,
     ) -> None:
         self._accounts = accounts
         self._mail = mail
         self._password = password
         self._password_change = password_change
+        self._joining = joining
         self._terms = terms
 
     async def find_failure(self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer) -> Failure | None:
@@ -73,6 +76,7 @@ class AccountCreation:
             language=attempt.language,
             time_zone=answer.time_zone if is_zone(answer.time_zone) else "",
             terms=self._terms.version if self._terms else "",
+            created_by=await self._joining.find_organization(tx, attempt, now),
         )
         await self._mail.adopt_mails(tx, account.id, attempt.identifier)
         await self._password.set_password(tx, now, account.id, new, PasswordProperties())

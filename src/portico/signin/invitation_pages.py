@@ -63,12 +63,12 @@ class InvitationPages:
     async def open_link(self, request: Request) -> Response:
         """Move a token into its cookie; say so where the link is none of ours."""
         token = request.path_params["token"]
-        look = await self._accepting.look(token, None)
-        if look.offered.state is InvitationState.OPEN:
+        look = await self._accepting.look(token, await self._gate.find_signed_in(request))
+        if look.has_joined or look.next_move is not None:
             response = self._pages.go(request, INVITATION)
             self._link.keep(response, token)
             return response
-        return await self._gone(request, look)
+        return self._gone(request, look)
 
     async def show(self, request: Request) -> Response:
         """Who invites, to what, as what, and what accepting takes."""
@@ -77,7 +77,7 @@ class InvitationPages:
         if look.has_joined:
             return self._show_joined(request, look)
         if look.next_move is None or look.offered.invitation is None:
-            return await self._gone(request, look)
+            return self._gone(request, look)
         notice = self._pages.find_notice(request)
         invitation = look.offered.invitation
         return self._pages.show(
@@ -145,7 +145,7 @@ class InvitationPages:
             lead=message(f"{code}.lead"),
         )
 
-    async def _gone(self, request: Request, look: Look) -> Response:
+    def _gone(self, request: Request, look: Look) -> Response:
         """Why there is nothing to accept, and what to do about it."""
         code = f"invitation.gone.{look.offered.state.value}"
         is_ours = look.offered.state is not InvitationState.INVALID

@@ -9,6 +9,7 @@ from portico.factors.proof import Proof, ProofClass, ProofKind
 from portico.kernel.tokens import NOBODY, from_base64url, to_base64url
 from portico.organizations.invitations.acceptance import Acceptance
 from portico.organizations.invitations.model import Invitation, InvitationState
+from portico.organizations.model import Belonging
 from portico.signin.attempt import Attempt
 from portico.signin.facts import Facts, Invited
 
@@ -37,6 +38,11 @@ class Joining:
             is_member=membership is not None,
         )
 
+    async def find_organization(self, reader: Reader, attempt: Attempt, now: datetime) -> str | None:
+        """The id of the organization that invites, which manages the account that is made for it (D19)."""
+        invited = await self.find(reader, attempt, None, now)
+        return invited.invitation.organization_id if invited else None
+
     async def join(self, tx: Transaction, facts: Facts, now: datetime) -> bool:
         """Spend the invitation of a finished attempt and make its account a member; False if it is over by now.
 
@@ -46,6 +52,14 @@ class Joining:
             return True
         account = await self._accounts.find_account(tx, facts.attempt.account_id or NOBODY)
         return account is not None and await self._acceptance.accept(tx, now, facts.invited.invitation, account)
+
+
+def belonging_to(invited: Invited | None) -> Belonging | None:
+    """What somebody is about to be, so that nobody joins below what is asked there; None for all others."""
+    if invited is None or not invited.is_theirs or invited.is_member:
+        return None
+    invitation = invited.invitation
+    return Belonging(invitation.organization_id, invitation.member_type, invitation.role)
 
 
 def link_proof(invitation: Invitation, now: datetime) -> Proof:

@@ -42,9 +42,10 @@ from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, AttemptS
 from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
+from portico.signin.joining import Joining
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
-from portico.signin.situation import Beginning, Situation, Visitor
+from portico.signin.situation import Beginning, Situation, Visitor, unfinished, whole
 from portico.signin.steps import Finished, Refused, RefusedReason
 from portico.signin.tries import Tries
 from portico.throttle.rates import TooMany
@@ -70,6 +71,7 @@ class SignIn:
         codes: Codes,
         account_creation: AccountCreation,
         gatherer: Gatherer,
+        joining: Joining,
         outcomes: Outcomes,
         password_change: PasswordChange,
         wake: Callable[[], None],
@@ -86,6 +88,7 @@ class SignIn:
         self._codes = codes
         self._account_creation = account_creation
         self._gatherer = gatherer
+        self._joining = joining
         self._outcomes = outcomes
         self._password_change = password_change
         self._wake = wake
@@ -161,6 +164,8 @@ class SignIn:
         """Decide; if nothing is missing, spend the attempt and carry out its outcome. The last move of each answer."""
         facts = await self._gatherer.gather(tx, attempt, now)
         step = next_step(facts)
+        if isinstance(step, Finished) and not await self._joining.join(tx, facts, now):
+            step = unfinished(next_step(await self._gatherer.gather(tx, attempt, now)))
         opened = None
         if isinstance(step, Finished):
             await self._outcomes.note_rehearsal(tx, facts)
@@ -308,7 +313,7 @@ class SignIn:
             if not is_fitting(answer, (await self._situation(tx, attempt, now)).step):
                 return await self.conclude(tx, attempt, visitor, now)
             created = await self._account_creation.apply(tx, now, attempt, answer, new)
-            return await self.conclude(tx, created, visitor, now)
+            return whole(await self.conclude(tx, created, visitor, now))
 
         for _ in range(_CREATIONS):
             with suppress(Conflict):  # somebody was faster: with the address, or with the Portico ID made from it
