@@ -8,7 +8,9 @@ import httpx
 
 from portico.accounts.model import Account
 from portico.database.engine import Transaction
+from portico.house import House
 from portico.mail.maildir import StoredLetter
+from portico.organizations.invitations.model import Inviter, Offer
 from portico.organizations.model import Membership, MemberType, Organization, Role
 from tests.support.world import Native, World
 
@@ -56,6 +58,17 @@ async def set_organization_state(world: World, organization: Organization, state
     """Suspend or resume an organization."""
     sql = "UPDATE organizations SET state = $1 WHERE id = $2"
     await world.house.database.transact(lambda tx: tx.execute(sql, state, organization.id))
+
+
+async def invite_to(house: House, name: str, *addresses: str) -> Organization:
+    """A new organization that has invited these addresses; the mails are asked for."""
+    organization = await house.database.transact(
+        lambda tx: house.organizations.add_organization(tx, house.clock.now(), name=name)
+    )
+    owner = Inviter(account_id=None, role=Role.OWNER)
+    for address in addresses:
+        await house.invitations.invite(owner, organization.id, address, Offer(member_type=MemberType.PROVIDER))
+    return organization
 
 
 async def invite(client: Native, organization: Organization, address: str = INVITEE, **more: str) -> dict[str, Any]:

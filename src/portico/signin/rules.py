@@ -11,7 +11,7 @@ import msgspec
 
 from portico.accounts.model import AccountState
 from portico.factors.proof import ProofKind, proven_classes
-from portico.signin.attempt import AttemptState, Mark, Purpose
+from portico.signin.attempt import Attempt, AttemptState, Mark, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts
 from portico.signin.steps import (
     Announced,
@@ -79,8 +79,12 @@ def nobody_named(facts: Facts) -> Step | None:
 
 
 def first_proof_missing(facts: Facts) -> Step | None:
-    """Nothing is proven yet. Asked alike of known and unknown people (D20); not of those who have no account yet."""
-    if facts.attempt.proofs or facts.attempt.purpose is Purpose.SIGN_UP:
+    """Nothing is proven yet. Asked alike of known and unknown people (D20); not of those who have no account yet.
+
+    The link of an invitation confirms a mailbox; of an account that was there before it proves nothing.
+    """
+    attempt = facts.attempt
+    if attempt.purpose is Purpose.SIGN_UP or (attempt.proofs and not _has_invitation_link_only(attempt)):
         return None
     if facts.attempt.purpose is Purpose.RESET_PASSWORD:
         return Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST)
@@ -100,7 +104,7 @@ def account_missing(facts: Facts) -> Step | None:
     """The mailbox is confirmed, so there may be an account, and there is none yet."""
     attempt = facts.attempt
     signs_up = attempt.purpose is Purpose.SIGN_UP and Mark.ACCOUNT_CREATED not in attempt.marks
-    accepts = attempt.purpose is Purpose.ACCEPT_INVITATION and attempt.account_id is None
+    accepts = facts.invited is not None and facts.invited.is_open and attempt.account_id is None
     if not signs_up and not accepts:
         return None
     return CreateAccount(address=attempt.identifier, terms_url=facts.terms.url if facts.terms else None)
@@ -225,6 +229,14 @@ def _kinds_towards(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
     """The enrolled kinds the demand allows that have not been given yet."""
     given = {proof.kind for proof in facts.attempt.proofs}
     return tuple(kind for kind in facts.enrolled if kind in demand.kinds and kind not in given)
+
+
+def _has_invitation_link_only(attempt: Attempt) -> bool:
+    """Whether an account that was not made in this attempt is to join by nothing but its mailed link."""
+    is_new = attempt.account_id is None or Mark.ACCOUNT_CREATED in attempt.marks
+    if attempt.purpose is not Purpose.ACCEPT_INVITATION or is_new:
+        return False
+    return all(proof.kind is ProofKind.MAILED_LINK for proof in attempt.proofs)
 
 
 def _due_change(facts: Facts) -> ChangePassword | None:
