@@ -10,6 +10,9 @@ from starlette.types import Receive, Scope, Send
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
 from portico.admin.invitations_api import InvitationsApi
+from portico.admin.members_api import MembersApi
+from portico.admin.organizations_api import OrganizationsApi
+from portico.admin.policies_api import PoliciesApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
 from portico.house import House
@@ -24,6 +27,8 @@ from portico.my_account.deletion.pages import DeletionPages
 from portico.my_account.door import Room
 from portico.my_account.history_api import HistoryApi
 from portico.my_account.history_pages import HistoryPages
+from portico.my_account.organizations_api import OwnOrganizationsApi
+from portico.my_account.organizations_pages import OwnOrganizationsPages
 from portico.my_account.pages import MyAccountPages
 from portico.my_account.profile_api import ProfileApi
 from portico.my_account.profile_pages import ProfilePages
@@ -75,10 +80,10 @@ class Doors:
         return Csrf(self._ground.keys, self._base_url)
 
     @cached_property
-    def pages(self) -> Pages:
-        """What shows pages and reads their forms."""
+    def templates(self) -> Templates:
+        """Every page."""
         ground = self._ground
-        templates = Templates(
+        return Templates(
             PACKAGE / "templates",
             ground.catalogues,
             ground.brand,
@@ -88,8 +93,13 @@ class Doors:
             allows_pseudo=ground.is_development,
             reloads=ground.is_development,
         )
+
+    @cached_property
+    def pages(self) -> Pages:
+        """What shows pages and reads their forms."""
+        ground = self._ground
         return Pages(
-            templates=templates,
+            templates=self.templates,
             languages=ground.catalogues.languages(),
             base_url=self._base_url,
             keys=ground.keys,
@@ -127,7 +137,7 @@ class Doors:
             *self._reset(),
             *self._reset_help(),
             *self._operators(),
-            *self._admin(),
+            *self._administration(),
             *self._my_account(),
             *self._safety(),
             *self._about(),
@@ -161,7 +171,6 @@ class Doors:
             gate=self.gate,
             sign_in=house.sign_in,
             clock=house.clock,
-            password=house.password,
             privacy_url=house.settings.privacy_url,
         )
         sign_up_pages = SignUpPages(
@@ -173,7 +182,7 @@ class Doors:
             gate=self.gate,
             sign_in=house.sign_in,
             renewal=house.renewal,
-            password=house.password,
+            criteria=house.password_criteria,
             catalogues=self._ground.catalogues,
             clock=house.clock,
             chance=house.chance,
@@ -193,12 +202,14 @@ class Doors:
 
     def _reset(self) -> tuple[Endpoint, ...]:
         house = self._house
-        pages = ResetPages(pages=self.pages, visitors=self.visitors, reset=house.reset, password=house.password)
+        pages = ResetPages(
+            pages=self.pages, visitors=self.visitors, reset=house.reset, criteria=house.password_criteria
+        )
         api = ResetApi(
             pages=self.pages,
             visitors=self.visitors,
             reset=house.reset,
-            password=house.password,
+            criteria=house.password_criteria,
             catalogues=self._ground.catalogues,
         )
         return (*pages.endpoints(), *api.endpoints())
@@ -212,9 +223,22 @@ class Doors:
     def _operators(self) -> tuple[Endpoint, ...]:
         return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
 
-    def _admin(self) -> tuple[Endpoint, ...]:
+    def _administration(self) -> tuple[Endpoint, ...]:
+        """Organizations, their members and policies."""
         house = self._house
-        return InvitationsApi(gate=self.gate, invitations=house.invitations, clock=house.clock).endpoints()
+        doors = (
+            OrganizationsApi(
+                gate=self.gate,
+                database=house.database,
+                accounts=house.accounts,
+                changes=house.organization_changes,
+                memberships=house.memberships,
+            ),
+            MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
+            InvitationsApi(gate=self.gate, invitations=house.invitations, clock=house.clock),
+            PoliciesApi(pages=self.pages, gate=self.gate, policies=house.policies, catalogues=self._ground.catalogues),
+        )
+        return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house
@@ -224,7 +248,7 @@ class Doors:
             visitors=self.visitors,
             my_account=house.my_account,
             profile=house.own_profile,
-            password=house.password,
+            criteria=house.password_criteria,
         )
         api = MyAccountApi(
             pages=self.pages,
@@ -256,7 +280,12 @@ class Doors:
             data=house.own_data,
             catalogues=catalogues,
         )
-        return (*pages.endpoints(), *history_pages.endpoints(), *api.endpoints(), *history_api.endpoints())
+        organizations_pages = OwnOrganizationsPages(room=room, belongings=house.belongings)
+        organizations_api = OwnOrganizationsApi(
+            pages=self.pages, gate=self.gate, belongings=house.belongings, catalogues=catalogues
+        )
+        doors = (pages, history_pages, organizations_pages, api, history_api, organizations_api)
+        return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _safety(self) -> tuple[Endpoint, ...]:
         """Security links, changes of address, deletion."""

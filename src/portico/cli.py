@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,11 +22,13 @@ from portico.logs import configure_logs
 from portico.mail.letters import RESET_PATH
 from portico.mail.model import MailFate, MailRecord
 from portico.mail.transports import DeliveryFailed
+from portico.organizations_cli import organizations
 from portico.passwords_cli import passwords
 from portico.people_import.model import Progress
+from portico.policies_cli import policies
 from portico.server import require_local, serve
 from portico.settings import Settings
-from portico.terminal import Config, columns, open_settings, with_house
+from portico.terminal import Config, columns, instant, open_settings, with_house
 
 cli = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -35,6 +36,8 @@ cli = typer.Typer(
 )  # fmt: skip
 cli.add_typer(passwords, name="passwords")
 cli.add_typer(invitations, name="invitations")
+cli.add_typer(organizations, name="organizations")
+cli.add_typer(policies, name="policies")
 mails_cli = typer.Typer(rich_markup_mode=None)
 cli.add_typer(mails_cli, name="mails")
 
@@ -198,13 +201,13 @@ def show_mail(mail_id: Annotated[str, typer.Argument(help="The id of the mail.")
         ("kind", mail.kind),
         ("to", mail.recipient),
         ("language", mail.language),
-        ("queued", _instant(mail.created_at)),
+        ("queued", instant(mail.created_at)),
         ("tries", str(mail.tries)),
-        ("next try", _instant(mail.next_try_at) if mail.fate in {"queued", "deferred"} else ""),
-        ("settled", _instant(mail.settled_at)),
-        ("useless from", _instant(mail.useless_at)),
+        ("next try", instant(mail.next_try_at) if mail.fate in {"queued", "deferred"} else ""),
+        ("settled", instant(mail.settled_at)),
+        ("useless from", instant(mail.useless_at)),
         ("last error", mail.last_error or ""),
-        ("came back", _instant(mail.bounced_at)),
+        ("came back", instant(mail.bounced_at)),
         ("because", mail.bounce or ""),
     ]
     for line in columns([(name, value) for name, value in told if value]):
@@ -234,10 +237,6 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.pos)
 
         yield watch
-
-
-def _instant(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
 
 
 def _forget(settings: Settings) -> None:

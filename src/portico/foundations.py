@@ -5,16 +5,18 @@ Those of the :class:`~portico.house.House` stand on them. Each is built once, wh
 
 from functools import cached_property
 
+from portico.accounts.pictures import Pictures
 from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
 from portico.factors.breach_filter import BreachFilter
 from portico.factors.common_passwords import CommonPasswords
+from portico.factors.contract import Factor
 from portico.factors.email_code import EmailCodeFactor
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
-from portico.factors.password_rules import PasswordPolicy
+from portico.factors.proof import ProofKind
 from portico.factors.screening import PasswordScreen, RangeService
 from portico.ground import Ground
 from portico.mail.maildir import MaildirTransport
@@ -23,8 +25,12 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.organizations.authority import Authority
+from portico.organizations.changes import OrganizationChanges
 from portico.organizations.invitations.acceptance import Acceptance
 from portico.organizations.invitations.mailing import InvitationMail
+from portico.organizations.members.service import Memberships
+from portico.organizations.policies.service import Policies
 from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
 from portico.organizations.service import Organizations
@@ -34,6 +40,7 @@ from portico.security.service import SecurityLinks
 from portico.sessions.model import SessionLengths
 from portico.sessions.service import Sessions
 from portico.settings import Settings
+from portico.signin.joining import Joining
 from portico.throttle.service import Throttle
 
 
@@ -111,6 +118,11 @@ class Foundations:
         return Accounts(self.chance, self.audit, self.mail)
 
     @cached_property
+    def pictures(self) -> Pictures:
+        """The profile pictures."""
+        return Pictures(self.audit)
+
+    @cached_property
     def organizations(self) -> Organizations:
         """The organizations and who belongs to them."""
         return Organizations(chance=self.chance, accounts=self.accounts, audit=self.audit)
@@ -121,9 +133,43 @@ class Foundations:
         return Acceptance(accounts=self.accounts, audit=self.audit, organizations=self.organizations)
 
     @cached_property
+    def joining(self) -> Joining:
+        """What decides about invitations."""
+        return Joining(accounts=self.accounts, acceptance=self.acceptance)
+
+    @cached_property
     def invitation_mail(self) -> InvitationMail:
         """The mails of invitations."""
         return InvitationMail(chance=self.chance, accounts=self.accounts, mail=self.mail, acceptance=self.acceptance)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Who may change something in an organization."""
+        return Authority(self.accounts)
+
+    @cached_property
+    def organization_changes(self) -> OrganizationChanges:
+        """What operators and owners do to organizations."""
+        return OrganizationChanges(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
+            enrollable=self.factors,
+        )
+
+    @cached_property
+    def memberships(self) -> Memberships:
+        """Who belongs to organizations."""
+        return Memberships(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
+        )
 
     @cached_property
     def standings(self) -> Standings:
@@ -131,6 +177,19 @@ class Foundations:
         settings = self.settings
         own = PolicyFields(min_length=settings.password_min_length, composition=settings.password_composition)
         return Standings(own)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What organizations ask, as their admins know it."""
+        settings = self.settings
+        return Policies(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            organizations=self.organizations,
+            audit=self.audit,
+            has_breach_source=bool(settings.breached_password_service or settings.breached_password_filter),
+        )
 
     @cached_property
     def policy_stamps(self) -> PolicyStamps:
@@ -177,9 +236,7 @@ class Foundations:
     @cached_property
     def password(self) -> PasswordFactor:
         """The password factor."""
-        settings = self.settings
-        policy = PasswordPolicy(min_length=settings.password_min_length, composition=settings.password_composition)
-        return PasswordFactor(self.hasher, policy, self.chance)
+        return PasswordFactor(self.hasher, self.chance)
 
     @cached_property
     def breach_service(self) -> RangeService | None:
@@ -208,6 +265,11 @@ class Foundations:
     def email_code(self) -> EmailCodeFactor:
         """The e-mail code factor."""
         return EmailCodeFactor(self.ground.keys, self.chance)
+
+    @cached_property
+    def factors(self) -> dict[ProofKind, Factor]:
+        """What judges answers, by the kind of proof it gives."""
+        return {ProofKind.PASSWORD: self.password, ProofKind.EMAIL_CODE: self.email_code}
 
     @cached_property
     def sessions(self) -> Sessions:

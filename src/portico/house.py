@@ -6,11 +6,9 @@ these; ``app`` puts the doors around them.
 
 from functools import cached_property
 
-from portico.accounts.pictures import Pictures
 from portico.accounts.profile import Profiles
 from portico.development.people import DemoPeople
 from portico.factors.erasure import erase_credentials
-from portico.factors.proof import ProofKind
 from portico.foundations import Foundations
 from portico.ground import open_ground
 from portico.jobs.runner import Runner
@@ -22,6 +20,7 @@ from portico.my_account.address.service import ADDRESS_CHANGE, AddressChanges
 from portico.my_account.deletion.service import Deletions
 from portico.my_account.export import OwnData
 from portico.my_account.history import OwnHistory
+from portico.my_account.organizations import Belongings
 from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.operators.service import MailOverview
@@ -34,9 +33,9 @@ from portico.signin.codes import SIGN_UP, Codes
 from portico.signin.erasure import erase_attempts
 from portico.signin.facts import Terms
 from portico.signin.gather import Gatherer
-from portico.signin.joining import Joining
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.renewal import Renewal
 from portico.signin.reset import RESET, PasswordReset
 from portico.signin.service import SignIn
@@ -56,8 +55,20 @@ class House(Foundations):
             audit=self.audit,
             notices=self.notices,
             password=self.password,
+            criteria=self.password_criteria,
             screen=self.screen,
             throttle=self.throttle,
+        )
+
+    @cached_property
+    def password_criteria(self) -> PasswordCriteria:
+        """What a new password must be, for whom."""
+        return PasswordCriteria(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            standings=self.standings,
+            joining=self.joining,
         )
 
     @cached_property
@@ -107,18 +118,20 @@ class House(Foundations):
             audit=self.audit,
             sessions=self.sessions,
             tries=self.tries,
-            factors={ProofKind.PASSWORD: self.password, ProofKind.EMAIL_CODE: self.email_code},
+            factors=self.factors,
             codes=self.codes,
             account_creation=AccountCreation(
                 accounts=self.accounts,
                 mail=self.mail,
                 password=self.password,
                 password_change=self.password_change,
+                criteria=self.password_criteria,
                 joining=self.joining,
                 terms=self.terms,
             ),
             gatherer=self.gatherer,
             joining=self.joining,
+            criteria=self.password_criteria,
             outcomes=Outcomes(
                 accounts=self.accounts,
                 audit=self.audit,
@@ -129,11 +142,6 @@ class House(Foundations):
             password_change=self.password_change,
             wake=self._wake_mail,
         )
-
-    @cached_property
-    def joining(self) -> Joining:
-        """What decides about invitations."""
-        return Joining(accounts=self.accounts, acceptance=self.acceptance)
 
     @cached_property
     def accepting(self) -> Accepting:
@@ -195,6 +203,7 @@ class House(Foundations):
             throttle=self.throttle,
             links=self.links,
             password_change=self.password_change,
+            criteria=self.password_criteria,
             sign_in=self.sign_in,
             wake=self._wake_mail,
             reset_links=self.reset_links,
@@ -210,6 +219,7 @@ class House(Foundations):
             sessions=self.sessions,
             sign_in=self.sign_in,
             password_change=self.password_change,
+            criteria=self.password_criteria,
         )
 
     @cached_property
@@ -242,6 +252,7 @@ class House(Foundations):
             notices=self.notices,
             sessions=self.sessions,
             sign_in=self.sign_in,
+            memberships=self.memberships,
             erasers=(
                 self.sessions.erase,
                 self.security.erase,
@@ -252,13 +263,9 @@ class House(Foundations):
                 ),
                 erase_credentials,
                 erase_attempts,
+                lambda tx, account: self.memberships.erase(tx, self.clock.now(), account),
             ),
         )
-
-    @cached_property
-    def pictures(self) -> Pictures:
-        """The profile pictures."""
-        return Pictures(self.audit)
 
     @cached_property
     def own_profile(self) -> OwnProfile:
@@ -276,6 +283,17 @@ class House(Foundations):
     def own_history(self) -> OwnHistory:
         """What happened to signed-in people's accounts."""
         return OwnHistory(database=self.database, audit=self.audit, sessions=self.sessions)
+
+    @cached_property
+    def belongings(self) -> Belongings:
+        """What signed-in people see of their organizations."""
+        return Belongings(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            organizations=self.organizations,
+            standings=self.standings,
+        )
 
     @cached_property
     def own_data(self) -> OwnData:

@@ -1,7 +1,8 @@
-"""What the commands have in common: their settings, the house they open, and how they write tables."""
+"""What every command does alike: read the settings, open the house for one piece of work, show a table."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -42,3 +43,8 @@ def columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def instant(at: datetime | None) -> str:
+    """An instant to the second, or nothing."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else ""

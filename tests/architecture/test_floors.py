@@ -31,7 +31,14 @@ HOMES = {
     "nacl": ("portico.factors",),
     "sqlalchemy": ("portico.database",),
     "sqlite3": ("portico.database",),
-    "typer": ("portico.cli", "portico.passwords_cli", "portico.__main__"),
+    "typer": (
+        "portico.cli",
+        "portico.organizations_cli",
+        "portico.passwords_cli",
+        "portico.policies_cli",
+        "portico.terminal",
+        "portico.__main__",
+    ),
     "uvicorn": ("portico.server",),
 }
 

@@ -11,7 +11,10 @@ from portico.kernel.messages import message
 from portico.signin.facts import ChangeReason
 from tests.support.world import ADDRESS, PASSWORD, Browser, World
 
-CODES = ("password.common", "password.own_data", "password.breached", "password.breach_check_down", "password.unmet")
+CODES = (
+    "password.common", "password.own_data", "password.breached", "password.breach_check_down", "password.unmet",
+    "password.unmet_now",
+)  # fmt: skip
 PRIYA = "priya@north-clinic.example"
 
 

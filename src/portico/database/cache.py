@@ -34,7 +34,7 @@ class Cached(Generic[T]):
 
     def forget(self) -> None:
         """Read it again when it is asked for next: for whoever has just changed it."""
-        self._held = None
+        self._held, self._fresh_until = None, float("-inf")
 
     async def _look(self) -> T:
         """Ask whether the database has moved, and read again if so."""

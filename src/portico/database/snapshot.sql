@@ -324,6 +324,7 @@ CREATE TABLE memberships (
 );
 CREATE INDEX memberships_by_account ON memberships (account_id);
 CREATE INDEX memberships_by_role ON memberships (organization_id, role, state);
+CREATE INDEX memberships_by_type ON memberships (organization_id, member_type, state, account_id);
 
 -- Domains an organization says are its own; a verified one is nobody else's.
 CREATE TABLE organization_domains (
@@ -373,6 +374,7 @@ CREATE TABLE policies (
     created_at BIGINT NOT NULL,
     created_by TEXT,
     reason TEXT NOT NULL,
+    forced_at BIGINT,
     PRIMARY KEY (organization_id, member_type, number)
 );
 

@@ -14,7 +14,7 @@ from portico.factors import store
 from portico.factors.contract import Judgement, PasswordAnswer, ProofAnswer, Subject
 from portico.factors.hashing import Hasher
 from portico.factors.model import PasswordCredential, PasswordProperties
-from portico.factors.password_rules import PasswordPolicy, unmet_criteria
+from portico.factors.password_rules import Traits, traits_of
 from portico.factors.proof import Failure, Proof, ProofClass, ProofKind
 from portico.kernel.chance import Chance
 from portico.kernel.errors import Conflict
@@ -25,9 +25,10 @@ WRONG = Failure(code="signin.password.wrong", field="password")
 
 
 class NewPassword(msgspec.Struct, frozen=True, kw_only=True):
-    """A chosen password, checked and hashed, ready to be stored."""
+    """A chosen password, checked and hashed, ready to be stored; one from elsewhere has no traits we know."""
 
     secret: bytes
+    traits: Traits | None = None
 
 
 class PasswordFactor:
@@ -35,10 +36,9 @@ class PasswordFactor:
 
     kind = ProofKind.PASSWORD
 
-    def __init__(self, hasher: Hasher, policy: PasswordPolicy, chance: Chance) -> None:
+    def __init__(self, hasher: Hasher, chance: Chance) -> None:
         self._hasher = hasher
         self._chance = chance
-        self.policy = policy
 
     async def judge(
         self, reader: Reader, subject: Subject, answer: ProofAnswer, now: Callable[[], datetime]
@@ -69,10 +69,6 @@ class PasswordFactor:
             return await store.rehash_password(tx, credential_id, judgement.version, judgement.upgrade, now)
         return await store.touch_password(tx, credential_id, judgement.version, now)
 
-    def find_unmet(self, typed: str) -> tuple[str, ...]:
-        """The codes of the criteria a typed password does not meet."""
-        return unmet_criteria(self.policy, typed)
-
     async def is_current(self, reader: Reader, account_id: str, typed: str) -> bool:
         """Whether a typed password is the one the account has now. Costs one hash."""
         stored = await store.find_password(reader, account_id)
@@ -83,7 +79,7 @@ class PasswordFactor:
         form = password_form(typed)
         if form is None:
             raise ValueError("the criteria were not checked")
-        return NewPassword(secret=await self._hasher.make_hash(form))
+        return NewPassword(secret=await self._hasher.make_hash(form), traits=traits_of(form))
 
     async def set_password(
         self, tx: Transaction, now: datetime, account_id: str, new: NewPassword, properties: PasswordProperties

@@ -5,7 +5,6 @@ server decides. The maximum of 256 characters is refused before anything is hash
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from portico.factors.model import OwnData
@@ -14,10 +13,12 @@ from portico.kernel.normalise import PASSWORD_MAX, password_form
 
 PART_MIN = 4
 
-_UPPER = re.compile(r"[A-Z]")
-_LOWER = re.compile(r"[a-z]")
-_DIGIT = re.compile(r"[0-9]")
-_SYMBOL = re.compile(r"[^A-Za-z0-9]")
+_KINDS = {
+    "upper": re.compile(r"[A-Z]"),
+    "lower": re.compile(r"[a-z]"),
+    "digit": re.compile(r"[0-9]"),
+    "symbol": re.compile(r"[^A-Za-z0-9]"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +31,40 @@ class PasswordPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing asked: its code, the number in its sentence and whether a password meets it."""
+    """One thing asked: its code, and the number in its sentence."""
 
     code: str
     count: int
-    is_met: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What criteria ask about a password: how long it is, and the codes of the kinds of characters in it.
+
+    They can be kept while the password itself is being hashed, to be compared with criteria that have changed by then.
+    """
+
+    length: int
+    kinds: frozenset[str]
 
 
 def criteria(policy: PasswordPolicy) -> tuple[Criterion, ...]:
     """What a policy asks, in the order in which it is shown."""
-    length = Criterion("length", policy.min_length, lambda password: len(password) >= policy.min_length)
-    if not policy.composition:
-        return (length,)
-    return (
-        length,
-        Criterion("upper", 1, lambda password: _UPPER.search(password) is not None),
-        Criterion("lower", 1, lambda password: _LOWER.search(password) is not None),
-        Criterion("digit", 1, lambda password: _DIGIT.search(password) is not None),
-        Criterion("symbol", 1, lambda password: _SYMBOL.search(password) is not None),
+    kinds = _KINDS if policy.composition else ()
+    return (Criterion("length", policy.min_length), *(Criterion(kind, 1) for kind in kinds))
+
+
+def traits_of(form: str) -> Traits:
+    """The traits of a password in the form that is hashed."""
+    return Traits(len(form), frozenset(kind for kind, pattern in _KINDS.items() if pattern.search(form)))
+
+
+def lacking(policy: PasswordPolicy, traits: Traits) -> tuple[str, ...]:
+    """The codes of the criteria that a password of these traits does not meet."""
+    return tuple(
+        criterion.code
+        for criterion in criteria(policy)
+        if (traits.length < criterion.count if criterion.code == "length" else criterion.code not in traits.kinds)
     )
 
 
@@ -60,7 +77,7 @@ def unmet_criteria(policy: PasswordPolicy, typed: str) -> tuple[str, ...]:
     form = password_form(typed)
     if form is None:
         return ("too_long",) if len(typed) > PASSWORD_MAX else ("unwritable",)
-    return tuple(criterion.code for criterion in criteria(policy) if not criterion.is_met(form))
+    return lacking(policy, traits_of(form))
 
 
 def holds_own_data(typed: str, about: OwnData, brand: str) -> bool:

@@ -6,8 +6,6 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from portico.factors.password import PasswordFactor
-from portico.factors.password_rules import criteria
 from portico.kernel.errors import NotFound
 from portico.kernel.messages import Message, message
 from portico.my_account.door import OVERVIEW, Room
@@ -17,6 +15,7 @@ from portico.sessions.devices import device_words
 from portico.sessions.model import KnownDevice, OpenSession
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.door import Visitors
+from portico.signin.password_criteria import PasswordCriteria
 from portico.web.body import Form
 from portico.web.routing import Access, Endpoint
 
@@ -66,13 +65,13 @@ class MyAccountPages:
         visitors: Visitors,
         my_account: MyAccount,
         profile: OwnProfile,
-        password: PasswordFactor,
+        criteria: PasswordCriteria,
     ) -> None:
         self._room = room
         self._visitors = visitors
         self._my_account = my_account
         self._profile = profile
-        self._password = password
+        self._criteria = criteria
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""
@@ -117,7 +116,7 @@ class MyAccountPages:
             signed_in,
             "my_account/password.html",
             identifier=signed_in.account.address,
-            criteria=criteria(self._password.policy),
+            asked=await self._criteria.get(signed_in.account.id),
             failure=self._room.pages.find_notice(request).shown_failure(),
         )
 

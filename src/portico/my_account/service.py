@@ -12,7 +12,8 @@ from portico.my_account.step_up import prove_password
 from portico.sessions.model import BrowserToken, KnownDevice, OpenSession, SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.answers import NewPasswordAnswer
-from portico.signin.new_password import PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
 
@@ -36,6 +37,7 @@ class MyAccount:
         sessions: Sessions,
         sign_in: SignIn,
         password_change: PasswordChange,
+        criteria: PasswordCriteria,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -43,6 +45,7 @@ class MyAccount:
         self._sessions = sessions
         self._sign_in = sign_in
         self._password_change = password_change
+        self._criteria = criteria
 
     async def change_password(
         self, visitor: Visitor, current_password: str, answer: NewPasswordAnswer
@@ -55,11 +58,12 @@ class MyAccount:
         if signed_in is None:
             raise NotFound("no session")
         account_id, about = signed_in.account.id, own_data_of(signed_in.account)
-        failure = self._password_change.find_plain_failure(answer, about)
+        policy = (await self._criteria.get(account_id)).policy
+        failure = self._password_change.find_plain_failure(answer, about, policy)
         if failure is None:
             failure = await prove_password(self._sign_in, self._clock, visitor, current_password)
         if failure is None:
-            failure = await self._password_change.find_failure(self._database, account_id, answer, about)
+            failure = await self._password_change.find_failure(self._database, account_id, answer, about, policy)
         if failure is not None:
             return PasswordChanged(failure=failure)
         new = await self._password_change.prepare(answer)
@@ -74,7 +78,10 @@ class MyAccount:
             )
             return await self._sessions.carry_over(tx, signed_in.session, epoch)
 
-        return PasswordChanged(browser=await self._database.transact(body))
+        try:
+            return PasswordChanged(browser=await self._database.transact(body))
+        except AskedMoreMeanwhile as more:
+            return PasswordChanged(failure=more.failure)
 
     async def list_sessions(self, signed_in: SignedIn) -> list[OpenSession]:
         """One's open sessions."""

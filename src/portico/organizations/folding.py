@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from portico.organizations.policy import EnrolmentProof, Mfa, PolicyFields, SecondFactor
+from portico.organizations.policy import NOTHING_ASKED, EnrolmentProof, Mfa, PolicyFields, SecondFactor
 
 T = TypeVar("T")
 
@@ -115,7 +115,10 @@ def _least(name: str, own: PolicyFields, asked: Sequence[AskedBy]) -> Asked[int 
 
 
 def _greatest(name: str, own: PolicyFields, asked: Sequence[AskedBy]) -> Asked[int]:
-    return _won([(getattr(one.fields, name), one.organization) for one in asked], getattr(own, name), max)
+    """The greatest number; the least there is asks nothing, even where the deployment's own is less."""
+    nothing = getattr(NOTHING_ASKED, name)
+    values = [(value, one.organization) for one in asked if (value := getattr(one.fields, name)) > nothing]
+    return _won(values, getattr(own, name), max)
 
 
 def _any(name: str, own: PolicyFields, asked: Sequence[AskedBy]) -> Asked[bool]:

@@ -129,7 +129,10 @@ def allowed_by(fields: PolicyFields, features: Collection[Feature]) -> PolicyFie
 
 
 class PolicyVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of what an organization asks of a type of member. A rehearsal is only logged, and blocks nothing."""
+    """One version of what an organization asks of a type of member. A rehearsal is only logged, and blocks nothing.
+
+    ``forced_at`` is set where an earlier version already had all passwords changed: nobody changes twice for it.
+    """
 
     organization_id: str
     member_type: MemberType
@@ -140,6 +143,12 @@ class PolicyVersion(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     created_by: str | None = None
     reason: str = ""
+    forced_at: datetime | None = None
+
+    @property
+    def asked_at(self) -> datetime:
+        """Since when passwords have to have been changed, where that is asked."""
+        return self.forced_at or self.created_at
 
 
 def find_enforced(versions: Sequence[PolicyVersion], now: datetime) -> PolicyVersion | None:

@@ -21,6 +21,7 @@ from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
 from portico.signin.joining import Joining
 from portico.signin.new_password import PasswordChange
+from portico.signin.password_criteria import PasswordCriteria
 
 TAKEN = Failure(code="signup.address_taken")
 
@@ -36,6 +37,7 @@ class AccountCreation:
         password: PasswordFactor,
         password_change: PasswordChange,
         joining: Joining,
+        criteria: PasswordCriteria,
         terms: Terms | None,
     ) -> None:
         self._accounts = accounts
@@ -43,9 +45,12 @@ class AccountCreation:
         self._password = password
         self._password_change = password_change
         self._joining = joining
+        self._criteria = criteria
         self._terms = terms
 
-    async def find_failure(self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer) -> Failure | None:
+    async def find_failure(
+        self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer, now: datetime
+    ) -> Failure | None:
         """Why an account cannot be made of an answer; None if it can."""
         if await self._accounts.find_by_key(reader, address_key(attempt.identifier) or "") is not None:
             return TAKEN
@@ -57,7 +62,8 @@ class AccountCreation:
             return Failure(code="signup.terms_missing", field="accepts_terms")
         chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
         about = OwnData(address=attempt.identifier, first_name=answer.first_name, last_name=answer.last_name)
-        return await self._password_change.find_failure(reader, None, chosen, about)
+        policy = (await self._criteria.find_for(reader, attempt, now)).policy
+        return await self._password_change.find_failure(reader, None, chosen, about, policy)
 
     async def prepare(self, answer: CreateAccountAnswer) -> NewPassword:
         """Hash the password of an answer for which :meth:`find_failure` found nothing."""

@@ -11,7 +11,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from portico.factors.password import PasswordFactor
 from portico.factors.proof import Failure
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
@@ -34,10 +33,11 @@ from portico.signin.answers import Answer
 from portico.signin.attempt import Attempt, ClientKind
 from portico.signin.criteria_view import CriteriaView, criteria_view
 from portico.signin.door import Visitors
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.renewal import Renewal, Renewed
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
-from portico.signin.steps import Announced, ChangePassword, CreateAccount, Finished, Refused, RefusedReason, Step
+from portico.signin.steps import Announced, Finished, Refused, RefusedReason, Step
 from portico.web.body import read_json
 from portico.web.json import json_response, no_content
 from portico.web.pages import Pages
@@ -120,7 +120,7 @@ class SignInApi:
         gate: SessionGate,
         sign_in: SignIn,
         renewal: Renewal,
-        password: PasswordFactor,
+        criteria: PasswordCriteria,
         catalogues: Catalogues,
         clock: Clock,
         chance: Chance,
@@ -130,7 +130,7 @@ class SignInApi:
         self._gate = gate
         self._sign_in = sign_in
         self._renewal = renewal
-        self._password = password
+        self._criteria = criteria
         self._catalogues = catalogues
         self._clock = clock
         self._chance = chance
@@ -165,7 +165,8 @@ class SignInApi:
                 "Sign out: end the session of the token.", status=204, errors=(NotSignedIn, Busy),
             ),
             Endpoint(
-                "GET", "/api/v1/password-criteria", self.show_criteria, Access.ANYONE, "What a new password must be.",
+                "GET", "/api/v1/password-criteria", self.show_criteria, Access.ANYONE,
+                "What a new password must be; for whoever is signed in, with what their organizations ask.",
                 output=CriteriaView,
             ),
         )  # fmt: skip
@@ -225,17 +226,16 @@ class SignInApi:
 
     async def show_criteria(self, request: Request) -> Response:
         """The criteria for new passwords."""
-        return json_response(self._criteria(request))
+        signed_in = await self._gate.find_signed_in(request)
+        asked = await self._criteria.get(signed_in.account.id if signed_in else None)
+        return json_response(criteria_view(asked, self._catalogues, self._pages.language(request)))
 
     def _ticket(self, request: Request) -> str:
         return request.headers.get(TICKET_HEADER, "")
 
-    def _criteria(self, request: Request) -> CriteriaView:
-        return criteria_view(self._password.policy, self._catalogues, self._pages.language(request))
-
     def view(self, request: Request, situation: Situation, ticket: str | None = None) -> AttemptView:
         """Where an attempt stands, as a document."""
-        attempt, step, opened = situation.attempt, situation.step, situation.opened
+        attempt, step, opened, asked = situation.attempt, situation.step, situation.opened, situation.criteria
         return AttemptView(
             id=attempt.id,
             version=attempt.version,
@@ -244,7 +244,7 @@ class SignInApi:
             step=step,
             ticket=ticket,
             failure=self._failure(request, attempt) if not isinstance(step, Finished | Refused) else None,
-            criteria=self._criteria(request) if isinstance(step, ChangePassword | CreateAccount) else None,
+            criteria=criteria_view(asked, self._catalogues, self._pages.language(request)) if asked else None,
             tokens=_tokens(opened.tokens) if opened and opened.tokens else None,
         )
 

@@ -110,6 +110,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         """The attempt after a bad answer."""
         return msgspec.structs.replace(self, failure=Failure(code=code, params=params or {}, field=field))
 
+    def answered(self) -> "Attempt":
+        """The attempt as it stands in the database once an answer to it was claimed: its version is the next one."""
+        return msgspec.structs.replace(self, version=self.version + 1)
+
+    def is_same_try(self, earlier: "Attempt") -> bool:
+        """Whether a form sent again means the attempt it started before, and not another name typed into it."""
+        return earlier.holder_hash == self.holder_hash and earlier.identifier == self.identifier
+
     def with_mark(self, mark: Mark) -> "Attempt":
         """The attempt after something was done or acknowledged."""
         return msgspec.structs.replace(self, marks=self.marks | {mark}, failure=None)

@@ -2,9 +2,10 @@
 
 import msgspec
 
-from portico.factors.password_rules import REFUSED, PasswordPolicy, criteria
+from portico.factors.password_rules import REFUSED
 from portico.kernel.messages import Catalogues, Message, message
 from portico.kernel.normalise import PASSWORD_MAX
+from portico.signin.password_criteria import AskedCriteria
 
 
 class CriterionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,16 +23,24 @@ class RefusedView(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class AskingView(msgspec.Struct, frozen=True, kw_only=True):
+    """An organization that asks for more than the deployment does, and for what."""
+
+    organization: str
+    text: str
+
+
 class CriteriaView(msgspec.Struct, frozen=True, kw_only=True):
     """All that is asked of a new password. ``refused`` is to be told, and not to be waited for."""
 
     criteria: list[CriterionView]
     refused: list[RefusedView]
+    asked: list[AskingView] = []
     max_length: int = PASSWORD_MAX
 
 
-def criteria_view(policy: PasswordPolicy, catalogues: Catalogues, language: str) -> CriteriaView:
-    """The criteria of a policy for the JSON API."""
+def criteria_view(asked: AskedCriteria, catalogues: Catalogues, language: str) -> CriteriaView:
+    """The criteria for somebody's new password for the JSON API."""
     return CriteriaView(
         criteria=[
             CriterionView(
@@ -39,11 +48,15 @@ def criteria_view(policy: PasswordPolicy, catalogues: Catalogues, language: str)
                 count=criterion.count,
                 text=catalogues.text(_sentence(criterion.code, criterion.count), language),
             )
-            for criterion in criteria(policy)
+            for criterion in asked.criteria
         ],
         refused=[
             RefusedView(code=code, text=catalogues.text(message(f"password.refused.{code}"), language))
             for code in REFUSED
+        ],
+        asked=[
+            AskingView(organization=str(said.params["organization"]), text=catalogues.text(said, language))
+            for said in asked.asked
         ],
     )
 

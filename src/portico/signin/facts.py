@@ -79,7 +79,7 @@ class Invited(msgspec.Struct, frozen=True, kw_only=True):
     """The invitation an attempt accepts, by the name of the ``organization``.
 
     ``is_open``: it can be accepted now, by this attempt. ``is_theirs``: the account that was named has the address that
-    is invited. ``is_member``: it belongs to the organization already.
+    is invited, or there is none yet and the mailbox is proven. ``is_member``: it belongs to the organization already.
     """
 
     invitation: Invitation

@@ -34,7 +34,7 @@ class Joining:
             invitation=offered.invitation,
             organization=offered.organization,
             is_open=is_open,
-            is_theirs=account is not None and account.address_key == offered.invitation.address_key,
+            is_theirs=account.address_key == offered.invitation.address_key if account else bool(_links(attempt)),
             is_member=membership is not None,
         )
 
@@ -75,5 +75,8 @@ def link_proof(invitation: Invitation, now: datetime) -> Proof:
 
 def _is_of_the_link(attempt: Attempt, invitation: Invitation) -> bool:
     """Whether the link by which an attempt proved the mailbox is still the newest one."""
-    links = [proof for proof in attempt.proofs if proof.kind is ProofKind.MAILED_LINK]
-    return all(from_base64url(proof.credential or "") == invitation.token_hash for proof in links)
+    return all(from_base64url(proof.credential or "") == invitation.token_hash for proof in _links(attempt))
+
+
+def _links(attempt: Attempt) -> list[Proof]:
+    return [proof for proof in attempt.proofs if proof.kind is ProofKind.MAILED_LINK]

@@ -14,6 +14,7 @@ from portico.audit.service import Audit
 from portico.database.engine import Reader, Transaction
 from portico.factors.model import OwnData, PasswordProperties
 from portico.factors.password import NewPassword, PasswordFactor
+from portico.factors.password_rules import PasswordPolicy, lacking, unmet_criteria
 from portico.factors.proof import Failure, Proof
 from portico.factors.screening import PasswordScreen
 from portico.kernel.errors import Conflict, NotFound
@@ -24,8 +25,17 @@ from portico.security.rules import has_second_factor
 from portico.sessions.devices import device_name
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark, Purpose
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.situation import Visitor
 from portico.throttle.service import Throttle
+
+
+class AskedMoreMeanwhile(Conflict):
+    """While a new password was being hashed its owner's organizations came to ask for more; nothing was changed."""
+
+    def __init__(self, unmet: tuple[str, ...]) -> None:
+        super().__init__(f"the criteria have changed: {unmet}")
+        self.failure = Failure(code="password.unmet_now", params={"criteria": " ".join(unmet)}, field="new_password")
 
 
 class PasswordChange:
@@ -38,6 +48,7 @@ class PasswordChange:
         audit: Audit,
         notices: SecurityNotices,
         password: PasswordFactor,
+        criteria: PasswordCriteria,
         screen: PasswordScreen,
         throttle: Throttle,
     ) -> None:
@@ -45,12 +56,13 @@ class PasswordChange:
         self._audit = audit
         self._notices = notices
         self._password = password
+        self._criteria = criteria
         self._screen = screen
         self._throttle = throttle
 
-    def find_plain_failure(self, answer: NewPasswordAnswer, about: OwnData) -> Failure | None:
+    def find_plain_failure(self, answer: NewPasswordAnswer, about: OwnData, policy: PasswordPolicy) -> Failure | None:
         """Why a new password cannot be taken, as far as that can be told from what was typed; costs nothing."""
-        unmet = self._password.find_unmet(answer.new_password)
+        unmet = unmet_criteria(policy, answer.new_password)
         if unmet:
             return Failure(code="password.unmet", params={"criteria": " ".join(unmet)}, field="new_password")
         if answer.repeat_password is not None and answer.repeat_password != answer.new_password:
@@ -58,14 +70,21 @@ class PasswordChange:
         return self._screen.find_plain_failure(answer.new_password, about)
 
     async def find_failure(
-        self, reader: Reader, account_id: str | None, answer: NewPasswordAnswer, about: OwnData
+        self,
+        reader: Reader,
+        account_id: str | None,
+        answer: NewPasswordAnswer,
+        about: OwnData,
+        policy: PasswordPolicy,
     ) -> Failure | None:
         """Why a new password cannot be taken; None if it can. Never inside a transaction: it may ask a service.
 
         ``about`` is what its owner is called; ``account_id`` whose present password it must not be, None for nobody's.
+        ``policy`` is what :class:`PasswordCriteria` finds for its owner.
         What is cheap comes first: a hash, and then a question to a service, is spent only when all else is met.
         """
-        failure = self.find_plain_failure(answer, about) or await self._screen.find_in_filter(answer.new_password)
+        failure = self.find_plain_failure(answer, about, policy)
+        failure = failure or await self._screen.find_in_filter(answer.new_password)
         if failure is not None:
             return failure
         if account_id and await self._password.is_current(reader, account_id, answer.new_password):
@@ -103,8 +122,13 @@ class PasswordChange:
         """Make ``new`` the account's password, end everything, record it and tell the person. The new epoch.
 
         ``visitor`` is who did it: the mail names their device, and speaks their language where the account has none.
-        Raises Conflict if everything was ended since ``account`` was read.
+        Raises Conflict if everything was ended since ``account`` was read, AskedMoreMeanwhile if an organization has
+        come to ask for more than the password has.
         """
+        asked = await self._criteria.find(tx, account.id, now)
+        unmet = lacking(asked.policy, new.traits) if new.traits is not None else ()
+        if unmet:
+            raise AskedMoreMeanwhile(unmet)
         before = await self._password.find_credential(tx, account.id)
         was_mailed = before is not None and before.properties.through_mailbox
         is_strong = has_second_factor(proofs)

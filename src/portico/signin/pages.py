@@ -14,8 +14,6 @@ from starlette.responses import Response
 
 from portico.accounts.service import TYPED_NAME_MAX
 from portico.factors.contract import EmailCodeAnswer, PasswordAnswer
-from portico.factors.password import PasswordFactor
-from portico.factors.password_rules import criteria
 from portico.kernel.clock import Clock
 from portico.kernel.errors import BadInput, NotFound, Throttled
 from portico.kernel.messages import Message, message
@@ -88,7 +86,6 @@ class SignInPages:
         gate: SessionGate,
         sign_in: SignIn,
         clock: Clock,
-        password: PasswordFactor,
         privacy_url: str = "",
     ) -> None:
         self._pages = pages
@@ -96,7 +93,6 @@ class SignInPages:
         self._gate = gate
         self._sign_in = sign_in
         self._clock = clock
-        self._password = password
         self._privacy_url = privacy_url
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -237,7 +233,7 @@ class SignInPages:
                     version=attempt.version,
                     identifier=attempt.identifier,
                     why=why_change(step),
-                    criteria=criteria(self._password.policy),
+                    asked=situation.criteria,
                     failure=_attempt_failure(situation),
                 )
             case Announced():
@@ -286,7 +282,7 @@ class SignInPages:
             last_name=typed.get("last_name", ""),
             accepts_terms=bool(typed.get("accepts_terms")),
             persistent=situation.attempt.persistent,
-            criteria=criteria(self._password.policy),
+            asked=situation.criteria,
             failure=_attempt_failure(situation),
         )
 

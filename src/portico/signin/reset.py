@@ -29,7 +29,8 @@ from portico.security.reset_links import ResetLinks
 from portico.signin import store
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import ClientKind, Purpose
-from portico.signin.new_password import PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.service import SignIn, with_proof
 from portico.signin.situation import Beginning, Situation, Visitor
 from portico.signin.steps import ChangePassword, Finished, Refused, RefusedReason
@@ -70,6 +71,7 @@ class PasswordReset:
         throttle: Throttle,
         links: MailedLinkFactor,
         password_change: PasswordChange,
+        criteria: PasswordCriteria,
         sign_in: SignIn,
         reset_links: ResetLinks,
         wake: Callable[[], None],
@@ -83,6 +85,7 @@ class PasswordReset:
         self._throttle = throttle
         self._links = links
         self._password_change = password_change
+        self._criteria = criteria
         self._sign_in = sign_in
         self._wake = wake
         self._reset_links = reset_links
@@ -126,7 +129,8 @@ class PasswordReset:
         account_id = judgement.account_id
         # Not compared with the present password: a link would then tell, try by try, what that is.
         account = await self._accounts.find_account(self._database, account_id)
-        failure = await self._password_change.find_failure(self._database, None, answer, own_data_of(account))
+        policy = (await self._criteria.get(account_id)).policy
+        failure = await self._password_change.find_failure(self._database, None, answer, own_data_of(account), policy)
         if failure is not None:
             return Reset(failure=failure, account=account)
         new = await self._password_change.prepare(answer)
@@ -146,6 +150,8 @@ class PasswordReset:
 
         try:
             situation = await self._database.transact(body)
+        except AskedMoreMeanwhile as more:  # the link was not used up: everything was rolled back
+            return Reset(failure=more.failure, account=account)
         except Conflict:  # everything of the account was ended between two of our statements, the link with it
             situation = None
         refused = situation.step if situation is not None and isinstance(situation.step, Refused) else None

@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portico.factors.mailed_link import LinkState
-from portico.factors.password import PasswordFactor
 from portico.kernel.errors import BadInput, Busy, Conflict, NotAllowed, NotFound, Throttled, TooLarge
 from portico.kernel.messages import Catalogues
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
@@ -15,6 +14,7 @@ from portico.signin.answers import NewPasswordAnswer
 from portico.signin.api import FailureView, failure_view
 from portico.signin.criteria_view import CriteriaView, criteria_view
 from portico.signin.door import Visitors
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.reset import PasswordReset
 from portico.web.body import read_json
 from portico.web.json import json_response
@@ -77,13 +77,13 @@ class ResetApi:
         pages: Pages,
         visitors: Visitors,
         reset: PasswordReset,
-        password: PasswordFactor,
+        criteria: PasswordCriteria,
         catalogues: Catalogues,
     ) -> None:
         self._pages = pages
         self._visitors = visitors
         self._reset = reset
-        self._password = password
+        self._criteria = criteria
         self._catalogues = catalogues
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -120,7 +120,8 @@ class ResetApi:
         link = await self._reset.open_link(body.token)
         view = LinkView(state=link.state)
         if link.account is not None:
-            criteria = criteria_view(self._password.policy, self._catalogues, self._pages.language(request))
+            asked = await self._criteria.get(link.account.id)
+            criteria = criteria_view(asked, self._catalogues, self._pages.language(request))
             view = LinkView(state=link.state, identifier=link.account.address, criteria=criteria)
         return json_response(view)
 

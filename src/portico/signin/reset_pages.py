@@ -10,12 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portico.factors.mailed_link import LinkState
-from portico.factors.password import PasswordFactor
-from portico.factors.password_rules import criteria
 from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.door import Visitors
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.reset import OpenLink, PasswordReset
 from portico.web import cookies
 from portico.web.body import Form
@@ -52,12 +51,12 @@ class ChooseForm(Form, frozen=True, kw_only=True):
 class ResetPages:
     """Resetting a password in a browser."""
 
-    def __init__(self, *, pages: Pages, visitors: Visitors, reset: PasswordReset, password: PasswordFactor) -> None:
+    def __init__(self, *, pages: Pages, visitors: Visitors, reset: PasswordReset, criteria: PasswordCriteria) -> None:
         self._pages = pages
         self._link = LinkCookie(pages, cookies.RESET_LINK, cookies.RESET_LINK_LIFETIME)
         self._visitors = visitors
         self._reset = reset
-        self._password = password
+        self._criteria = criteria
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""
@@ -125,7 +124,7 @@ class ResetPages:
             "reset/choose.html",
             bound_to=self._link.binding(request),
             identifier=link.account.address,
-            criteria=criteria(self._password.policy),
+            asked=await self._criteria.get(link.account.id),
             failure=self._pages.find_notice(request).shown_failure(),
         )
 

@@ -267,4 +267,5 @@ def _once_fresh(change: ChangePassword, facts: Facts) -> Step:
         proof.at >= since for proof in attempt.proofs if proof.kind is ProofKind.PASSWORD
     ):
         return change
-    return Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FRESH)
+    asking = change.organizations[0] if change.organizations else None
+    return Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FRESH, organization=asking)

@@ -43,10 +43,11 @@ from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
 from portico.signin.joining import Joining
-from portico.signin.new_password import PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
 from portico.signin.outcomes import Outcomes
+from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.situation import Beginning, Situation, Visitor, unfinished, whole
-from portico.signin.steps import Finished, Refused, RefusedReason
+from portico.signin.steps import ChangePassword, CreateAccount, Finished, Refused, RefusedReason
 from portico.signin.tries import Tries
 from portico.throttle.rates import TooMany
 
@@ -72,6 +73,7 @@ class SignIn:
         account_creation: AccountCreation,
         gatherer: Gatherer,
         joining: Joining,
+        criteria: PasswordCriteria,
         outcomes: Outcomes,
         password_change: PasswordChange,
         wake: Callable[[], None],
@@ -89,6 +91,7 @@ class SignIn:
         self._account_creation = account_creation
         self._gatherer = gatherer
         self._joining = joining
+        self._criteria = criteria
         self._outcomes = outcomes
         self._password_change = password_change
         self._wake = wake
@@ -109,7 +112,7 @@ class SignIn:
             tx, beginning.spends, attempt.id, beginning.spent_until or attempt.expires_at
         ):
             earlier = await store.find_attempt(tx, await store.find_spent(tx, beginning.spends) or NOBODY)
-            if earlier is not None and _is_same_try(earlier, attempt):
+            if earlier is not None and attempt.is_same_try(earlier):
                 return earlier
         await store.add_attempt(tx, attempt)
         return attempt
@@ -177,7 +180,7 @@ class SignIn:
             event = Event(kind=EventKind.SIGN_IN_REFUSED, subject_id=attempt.account_id, details=details)
             await self._audit.append(tx, now, event)
         await store.save_attempt(tx, attempt)
-        return Situation(attempt=_answered(attempt), step=step, opened=opened)
+        return await self._shown(tx, Situation(attempt=attempt.answered(), step=step, opened=opened), now)
 
     async def _take_answer(self, attempt: Attempt, answer: Answer, visitor: Visitor) -> Situation:
         """Act on an answer that fits."""
@@ -210,7 +213,7 @@ class SignIn:
             if not await store.claim_answer(tx, attempt):
                 return await self._present(tx, attempt, now)
             await store.save_attempt(tx, named)
-            return await self._situation(tx, _answered(named), now)
+            return await self._situation(tx, named.answered(), now)
 
         return await self._database.transact(body)
 
@@ -226,7 +229,8 @@ class SignIn:
             return Situation(attempt=attempt, step=next_step(facts))
         factor = self._factors[PROOF_KINDS[type(answer)]]
         try:
-            judgement = await factor.judge(self._database, _subject(attempt), answer, self._clock.now)
+            subject = Subject(attempt.account_id, attempt.id)
+            judgement = await factor.judge(self._database, subject, answer, self._clock.now)
         except Busy:
             await self._database.transact(lambda tx: self._tries.untake(tx, taken))
             raise
@@ -247,7 +251,8 @@ class SignIn:
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
         about = own_data_of(await self._accounts.find_account(self._database, attempt.account_id or NOBODY))
-        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer, about)
+        policy = (await self._criteria.find_for(self._database, attempt, self._clock.now())).policy
+        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer, about, policy)
         if failure is not None:
             return await self._fail(attempt, failure)
         new = await self._password_change.prepare(answer)
@@ -261,7 +266,10 @@ class SignIn:
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
             return await self.conclude(tx, changed, visitor, now)
 
-        return await self._database.transact(body)
+        try:
+            return await self._database.transact(body)
+        except AskedMoreMeanwhile as more:
+            return await self._fail(attempt, more.failure)
 
     async def _settle_announcement(self, attempt: Attempt, answer: AnnouncementAnswer, visitor: Visitor) -> Situation:
         """Go on to what was announced, or past it, and decide again."""
@@ -293,7 +301,7 @@ class SignIn:
             failure = await self._codes.request_again(tx, now, attempt, visitor.network)
             asked = msgspec.structs.replace(attempt, failure=failure)
             await store.save_attempt(tx, asked)
-            return await self._situation(tx, _answered(asked), now)
+            return await self._situation(tx, asked.answered(), now)
 
         situation = await self._database.transact(body)
         self._wake()
@@ -301,7 +309,7 @@ class SignIn:
 
     async def _create_account(self, attempt: Attempt, answer: CreateAccountAnswer, visitor: Visitor) -> Situation:
         """Check names and password, hash outside the transaction, create the account inside and decide again."""
-        failure = await self._account_creation.find_failure(self._database, attempt, answer)
+        failure = await self._account_creation.find_failure(self._database, attempt, answer, self._clock.now())
         if failure is not None:
             return await self._fail(attempt, failure)
         new = await self._account_creation.prepare(answer)
@@ -331,7 +339,7 @@ class SignIn:
             if not await store.claim_answer(tx, attempt):
                 return await self._present(tx, attempt, now)
             await store.save_attempt(tx, failed)
-            return await self._situation(tx, _answered(failed), now)
+            return await self._situation(tx, failed.answered(), now)
 
         return await self._database.transact(body)
 
@@ -345,7 +353,7 @@ class SignIn:
         event = Event(kind=EventKind.SIGN_IN_FAILED, subject_id=attempt.account_id, details=details)
         await self._audit.append(tx, now, event)
         await store.save_attempt(tx, failed)
-        return await self._situation(tx, _answered(failed), now)
+        return await self._situation(tx, failed.answered(), now)
 
     async def _get_attempt(self, reader: Reader, attempt_id: str, visitor: Visitor) -> Attempt:
         """The attempt, if it is this visitor's, or was before it went on elsewhere; another's is as good as none."""
@@ -362,7 +370,15 @@ class SignIn:
         """Decide without changing anything."""
         if attempt.state is AttemptState.FINISHED:
             return Situation(attempt=attempt, step=Refused(reason=RefusedReason.ATTEMPT_OVER))
-        return Situation(attempt=attempt, step=next_step(await self._gatherer.gather(reader, attempt, now)))
+        step = next_step(await self._gatherer.gather(reader, attempt, now))
+        return await self._shown(reader, Situation(attempt=attempt, step=step), now)
+
+    async def _shown(self, reader: Reader, situation: Situation, now: datetime) -> Situation:
+        """The situation with the criteria of the new password, where the step asks for one."""
+        if not isinstance(situation.step, ChangePassword | CreateAccount):
+            return situation
+        criteria = await self._criteria.find_for(reader, situation.attempt, now)
+        return msgspec.structs.replace(situation, criteria=criteria)
 
 
 def with_proof(attempt: Attempt, proof: Proof, judgement: Judgement) -> Attempt:
@@ -381,17 +397,3 @@ async def _claim(tx: Transaction, attempt: Attempt) -> Attempt | None:
 def _gone_elsewhere(attempt: Attempt) -> Situation:
     """What the tab is told that a mailed link has left behind."""
     return Situation(attempt=attempt, step=Refused(reason=RefusedReason.CONTINUED_ELSEWHERE))
-
-
-def _subject(attempt: Attempt) -> Subject:
-    return Subject(attempt.account_id, attempt.id)
-
-
-def _is_same_try(earlier: Attempt, attempt: Attempt) -> bool:
-    """Whether a form sent again means the attempt it started before, and not another name typed into it."""
-    return earlier.holder_hash == attempt.holder_hash and earlier.identifier == attempt.identifier
-
-
-def _answered(attempt: Attempt) -> Attempt:
-    """The attempt as it stands in the database once :func:`store.claim_answer` has raised its version."""
-    return msgspec.structs.replace(attempt, version=attempt.version + 1)

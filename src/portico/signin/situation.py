@@ -7,6 +7,7 @@ import msgspec
 from portico.kernel.errors import Conflict
 from portico.sessions.model import Opened, SignedIn
 from portico.signin.attempt import Attempt, ClientKind, Demands, Purpose
+from portico.signin.password_criteria import AskedCriteria
 from portico.signin.steps import Finished, Refused, RefusedReason, Step
 
 
@@ -36,11 +37,15 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an attempt stands. ``opened`` is set once, on the answer that finished it."""
+    """Where an attempt stands. ``opened`` is set once, on the answer that finished it.
+
+    ``criteria`` are those of the new password, where the step asks for one.
+    """
 
     attempt: Attempt
     step: Step
     opened: Opened | None = None
+    criteria: AskedCriteria | None = None
 
 
 def unfinished(step: Step) -> Step:

@@ -21,6 +21,8 @@ FIELD_MAX = 4096
 """Characters of one field of a form; the longest of ours is a sealed value."""
 HEARD_OUT = 5
 """Up to how many times what is allowed an upload is read to its end, though in vain."""
+_PATH = re.compile(r" - at `\$\.?([\w.]*)")
+_EXTRA = re.compile(r"^Object (?:contains unknown|missing required) field `(\w{1,64})`")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 T = TypeVar("T")
 
@@ -63,8 +65,16 @@ async def read_json(request: Request, shape: Any) -> Any:
         document = msgspec.json.decode(body, type=shape)
         json.loads(body, object_pairs_hook=_once)  # msgspec takes the last of two fields by one name
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"the document cannot be read: {error}") from error
+        raise BadInput(f"the document cannot be read: {error}", **_field_of(error)) from error
     return document
+
+
+def _field_of(error: Exception) -> dict[str, str]:
+    """Which field a document's fault is about, where msgspec says so: ``fields.max_age_days``."""
+    path = _PATH.search(str(error)) if isinstance(error, msgspec.ValidationError) else None
+    extra = _EXTRA.search(str(error)) if isinstance(error, msgspec.ValidationError) else None
+    names = [*([path[1]] if path and path[1] else []), *([extra[1]] if extra else [])]
+    return {"field": ".".join(names)} if names else {}
 
 
 def read_query(request: Request, shape: type[T]) -> T:

@@ -18,6 +18,7 @@ _REF = "#/components/schemas/{name}"
 _VARIABLE = re.compile(r"{(\w+)}")
 _BYTES: dict[str, Any] = {}
 """Bytes as they are have no schema (OpenAPI Specification 3.1.0 section 4.8.14.1)."""
+_WITH_SESSION = frozenset({Access.SIGNED_IN, Access.OPERATOR, Access.SUPPORT, Access.ADMIN, Access.OWNER})
 _TICKET: dict[str, Any] = {"name": "Portico-Ticket", "in": "header", "required": True, "schema": {"type": "string"}}
 
 
@@ -131,7 +132,7 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
         }
     if endpoint.takes:
         operation["requestBody"] = {"required": True, "content": {endpoint.takes: {"schema": _BYTES}}}
-    if endpoint.access in {Access.SIGNED_IN, Access.OPERATOR}:
+    if endpoint.access in _WITH_SESSION:
         operation["security"] = [{"access_token": []}]
     return operation
 

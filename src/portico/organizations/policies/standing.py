@@ -115,11 +115,16 @@ class PolicyStamps:
         revision = await self._revision.get()
         if revision != self._held_at or len(self._held) > _KEPT_STAMPS:
             self._held, self._held_at = {}, revision
-        held = self._held.get(memberships)
+        kept = self._held  # what is read below is kept under this revision, or not at all if another comes meanwhile
+        held = kept.get(memberships)
         if held is None or (held[1] is not None and now >= held[1]):
             standing = await self._standings.find(self._database, memberships, now)
-            held = self._held[memberships] = (standing.stamp, standing.announced_from)
+            held = kept[memberships] = (standing.stamp, standing.announced_from)
         return held[0]
+
+    def forget(self) -> None:
+        """Look again at once: for whoever has just changed what is asked."""
+        self._revision.forget()
 
 
 async def note_change(tx: Transaction) -> None:
@@ -143,7 +148,10 @@ def _asks(belonging: Belonging, found: Sequence[StandingVersion], now: datetime)
             return None
         fields = allowed_by(version.fields, found[0].features)
         return AskedBy(
-            organization=found[0].organization, fields=fields, since=version.enforced_from, asked_at=version.created_at
+            organization=found[0].organization,
+            fields=fields,
+            since=version.enforced_from,
+            asked_at=version.asked_at,
         )
 
     return OrganizationAsks(

@@ -5,13 +5,18 @@ from datetime import datetime
 
 import msgspec
 
-from portico.database.engine import Reader, Row, Transaction
+from portico.database.engine import Reader, Row, Transaction, Value
 from portico.kernel.clock import from_micros, to_micros
-from portico.organizations.model import Feature, MemberType
+from portico.organizations.model import Feature, MemberType, OrganizationState
+from portico.organizations.policies.model import AffectedMember, Looked, MemberCounts, WhyAffected
 from portico.organizations.policy import PolicyFields, PolicyVersion
 
-_COLUMNS = "organization_id, member_type, number, fields, rehearsal, enforced_from, created_at, created_by, reason"
+_COLUMNS = (
+    "organization_id, member_type, number, fields, rehearsal, enforced_from, created_at, created_by, reason, forced_at"
+)
 _VERSION_COLUMNS = ", ".join(f"p.{name}" for name in _COLUMNS.split(", "))
+_MEMBERS = "memberships m LEFT JOIN credentials c ON c.account_id = m.account_id AND c.kind = 'password'"
+_OF_TYPE = "WHERE m.organization_id = $1 AND m.member_type = $2 AND m.state = 'active'"
 _FIELDS = msgspec.json.Decoder(PolicyFields)
 _FEATURES = msgspec.json.Decoder(frozenset[Feature])
 
@@ -43,7 +48,7 @@ async def list_standing(reader: Reader, organization_ids: Collection[str], now: 
 async def add_version(tx: Transaction, version: PolicyVersion) -> bool:
     """Add a version; False if there is one of this number already."""
     added = await tx.execute(
-        f"INSERT INTO policies ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+        f"INSERT INTO policies ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
         version.organization_id,
         version.member_type.value,
         version.number,
@@ -53,18 +58,109 @@ async def add_version(tx: Transaction, version: PolicyVersion) -> bool:
         to_micros(version.created_at),
         version.created_by,
         version.reason,
+        None if version.forced_at is None else to_micros(version.forced_at),
     )
     return added == 1
 
 
-async def list_versions(reader: Reader, organization_id: str, member_type: MemberType) -> Sequence[PolicyVersion]:
-    """All versions for one type of member, the newest first."""
+async def list_versions(
+    reader: Reader, organization_id: str, member_type: MemberType, *, before: int | None = None, limit: int = 1_000
+) -> Sequence[PolicyVersion]:
+    """The versions for one type of member, the newest first; those older than number ``before``, if one is given."""
     rows = await reader.list_rows(
-        f"SELECT {_COLUMNS} FROM policies WHERE organization_id = $1 AND member_type = $2 ORDER BY number DESC",
+        f"SELECT {_COLUMNS} FROM policies WHERE organization_id = $1 AND member_type = $2 "
+        "AND ($3 < 0 OR number < $3) ORDER BY number DESC LIMIT $4",
         organization_id,
         member_type.value,
+        -1 if before is None else before,
+        limit,
     )
     return [_version(row) for row in rows]
+
+
+async def hold_organization(tx: Transaction, organization_id: str) -> bool:
+    """Take the turn of changing an organization; False if it is suspended, or not there.
+
+    Whoever suspends it at the same moment, or changes its features, comes before us or waits until we are done.
+    """
+    sql = "UPDATE organizations SET version = version WHERE id = $1 AND state = $2"
+    return await tx.execute(sql, organization_id, OrganizationState.ACTIVE.value) == 1
+
+
+async def count_members(reader: Reader, organization_id: str, member_type: MemberType, looked: Looked) -> MemberCounts:
+    """How many active members there are, and how many would have to act. Reads each once, by an index."""
+    marks, values = _marks(looked, 3)
+    sums = ", ".join(f"COALESCE(SUM(CASE WHEN {mark} THEN 1 ELSE 0 END), 0) AS {name}" for name, mark in marks.items())
+    rows = await reader.list_rows(
+        f"SELECT COUNT(*) AS members, {sums} FROM {_MEMBERS} {_OF_TYPE}", organization_id, member_type.value, *values
+    )
+    return MemberCounts(**{name: int(rows[0][name]) for name in MemberCounts.__struct_fields__})
+
+
+async def count_sessions(
+    reader: Reader, organization_id: str, member_type: MemberType, looked: Looked, now: datetime
+) -> int:
+    """How many sessions are open of those who would have to act; open is what ``sessions`` calls alive."""
+    marks, values = _marks(looked, 4)
+    rows = await reader.list_rows(
+        f"SELECT COUNT(*) AS open_sessions FROM {_MEMBERS} JOIN accounts a ON a.id = m.account_id "
+        "JOIN sessions s ON s.account_id = m.account_id AND s.epoch = a.epoch AND s.ended_at IS NULL "
+        f"AND s.ends_at > $3 AND s.last_seen_at + s.idle_span > $3 {_OF_TYPE} AND ({marks['to_act']})",
+        organization_id,
+        member_type.value,
+        to_micros(now),
+        *values,
+    )
+    return int(rows[0]["open_sessions"])
+
+
+async def list_affected(
+    reader: Reader, organization_id: str, member_type: MemberType, looked: Looked, after: str, limit: int
+) -> list[AffectedMember]:
+    """Members who would have to act, in the order of their accounts' ids, those after one of them."""
+    marks, values = _marks(looked, 5)
+    reasons = ", ".join(f"CASE WHEN {marks[why.value]} THEN 1 ELSE 0 END AS {why.value}" for why in WhyAffected)
+    rows = await reader.list_rows(
+        f"SELECT m.account_id, a.first_name, a.last_name, a.handle, {reasons} FROM {_MEMBERS} "
+        f"JOIN accounts a ON a.id = m.account_id {_OF_TYPE} AND m.account_id > $3 AND ({marks['to_act']}) "
+        "ORDER BY m.account_id LIMIT $4",
+        organization_id,
+        member_type.value,
+        after,
+        limit,
+        *values,
+    )
+    return [
+        AffectedMember(
+            account_id=row["account_id"],
+            name=" ".join(part for part in (row["first_name"], row["last_name"]) if part) or row["handle"],
+            handle=row["handle"],
+            why=tuple(why for why in WhyAffected if row[why.value]),
+        )
+        for row in rows
+    ]
+
+
+def _marks(looked: Looked, place: int) -> tuple[dict[str, str], list[Value]]:
+    """The conditions by their names, and the values for their places from ``place`` on."""
+    values: list[Value] = []
+    marks = {"too_old": "1 = 0", "to_change": "1 = 0", "no_password": "1 = 0", "no_second_factor": "1 = 0"}
+    if looked.set_by is not None:
+        marks["too_old"] = f"c.changed_at <= ${place + len(values)}"
+        values.append(to_micros(looked.set_by))
+    if looked.set_before is not None:
+        marks["to_change"] = f"c.changed_at < ${place + len(values)}"
+        values.append(to_micros(looked.set_before))
+    if looked.wants_password:
+        marks["no_password"] = "c.account_id IS NULL"
+    if looked.factors:
+        places = ", ".join(f"${place + len(values) + offset}" for offset in range(len(looked.factors)))
+        marks["no_second_factor"] = (
+            f"NOT EXISTS (SELECT 1 FROM credentials f WHERE f.account_id = m.account_id AND f.kind IN ({places}))"
+        )
+        values += [factor.value for factor in looked.factors]
+    marks["to_act"] = " OR ".join(marks.values())
+    return marks, values
 
 
 def _version(row: Row) -> PolicyVersion:
@@ -78,4 +174,5 @@ def _version(row: Row) -> PolicyVersion:
         created_at=from_micros(row["created_at"]),
         created_by=row["created_by"],
         reason=row["reason"],
+        forced_at=None if row["forced_at"] is None else from_micros(row["forced_at"]),
     )

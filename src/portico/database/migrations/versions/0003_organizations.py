@@ -33,6 +33,7 @@ CREATE TABLE memberships (
 );
 CREATE INDEX memberships_by_account ON memberships (account_id);
 CREATE INDEX memberships_by_role ON memberships (organization_id, role, state);
+CREATE INDEX memberships_by_type ON memberships (organization_id, member_type, state, account_id);
 
 -- The account's active memberships in short, kept with them in one transaction: a session check needs no second query.
 ALTER TABLE accounts ADD COLUMN memberships TEXT NOT NULL DEFAULT '';
@@ -90,6 +91,7 @@ CREATE TABLE policies (
     created_at BIGINT NOT NULL,
     created_by TEXT,
     reason TEXT NOT NULL,
+    forced_at BIGINT,
     PRIMARY KEY (organization_id, member_type, number)
 );
 
