@@ -12,6 +12,7 @@ import typer
 
 from portico.database.engine import Transaction
 from portico.database.sqlite import sqlite_path
+from portico.development.clinics import CLINICS
 from portico.development.people import PEOPLE
 from portico.doctor import examine
 from portico.house import House
@@ -68,13 +69,18 @@ def demo(
     config: Config = None,
     reset: Annotated[bool, typer.Option("--reset", help="Forget everything of an earlier demo first.")] = False,
 ) -> None:
-    """Fill a development database with the people of a demo clinic."""
+    """Fill a development database with the people of two demo clinics."""
     settings = open_settings(config, is_development=True)
     require_local(settings)
     if reset:
         _forget(settings)
-    added = with_house(settings, lambda house: house.demo_people.seed(), is_development=True)
-    typer.echo(f"North Clinic is open: {len(PEOPLE)} people, {added} of them new.")
+
+    async def seed(house: House) -> tuple[int, int]:
+        return await house.demo_people.seed(), await house.demo_clinics.seed()
+
+    people, clinics = with_house(settings, seed, is_development=True)
+    names = " and ".join(clinic.name for clinic in CLINICS)
+    typer.echo(f"{names} are open: {len(PEOPLE)} people, {people} of them new; {clinics} clinics new.")
 
 
 @cli.command()

@@ -7,6 +7,7 @@ these; ``app`` puts the doors around them.
 from functools import cached_property
 
 from portico.accounts.profile import Profiles
+from portico.development.clinics import DemoClinics
 from portico.development.people import DemoPeople
 from portico.factors.erasure import erase_credentials
 from portico.foundations import Foundations
@@ -361,6 +362,17 @@ class House(Foundations):
             password=self.password,
             audit=self.audit,
             languages=self.ground.catalogues.languages(),
+        )
+
+    @cached_property
+    def demo_clinics(self) -> DemoClinics:
+        """The clinics of the demo."""
+        return DemoClinics(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            organizations=self.organizations,
+            policies=self.policies,
         )
 
     @cached_property
