@@ -178,6 +178,7 @@ class House(Flow):
             links=self.links,
             email_code=self.email_code,
             invitations=self.invitations,
+            password_history=self.password_history,
             is_development=self.ground.is_development,
             seal_every=min(SEAL_EVERY, self.settings.job_lease / 2),
         )

@@ -420,3 +420,14 @@ CREATE TABLE audit_heads (
     number BIGINT NOT NULL,
     hash BYTEA NOT NULL
 );
+
+-- The passwords an account has had before, oldest first by number, while somebody asks that they are not used again.
+-- Imported ones are kept until kept_until even where nobody asks yet.
+CREATE TABLE password_history (
+    account_id TEXT NOT NULL REFERENCES accounts,
+    number BIGINT NOT NULL,
+    secret BYTEA NOT NULL,
+    set_at BIGINT NOT NULL,
+    kept_until BIGINT,
+    PRIMARY KEY (account_id, number)
+);

@@ -48,10 +48,10 @@ class AccountCreation:
         self._criteria = criteria
         self._terms = terms
 
-    async def find_failure(
+    async def prepare(
         self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer, now: datetime
-    ) -> Failure | None:
-        """Why an account cannot be made of an answer; None if it can."""
+    ) -> NewPassword | Failure:
+        """The password of an answer, hashed; or why no account can be made of it."""
         if await self._accounts.find_by_key(reader, address_key(attempt.identifier) or "") is not None:
             return TAKEN
         try:
@@ -63,11 +63,7 @@ class AccountCreation:
         chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
         about = OwnData(address=attempt.identifier, first_name=answer.first_name, last_name=answer.last_name)
         policy = (await self._criteria.find_for(reader, attempt, now)).policy
-        return await self._password_change.find_failure(reader, None, chosen, about, policy)
-
-    async def prepare(self, answer: CreateAccountAnswer) -> NewPassword:
-        """Hash the password of an answer for which :meth:`find_failure` found nothing."""
-        return await self._password.prepare(answer.new_password)
+        return await self._password_change.choose_first(chosen, about, policy)
 
     async def apply(
         self, tx: Transaction, now: datetime, attempt: Attempt, answer: CreateAccountAnswer, new: NewPassword

@@ -43,7 +43,7 @@ from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
 from portico.signin.joining import Joining
-from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
+from portico.signin.new_password import NotTaken, PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.situation import Beginning, Situation, Visitor, unfinished, whole
@@ -251,11 +251,10 @@ class SignIn:
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
         about = own_data_of(await self._accounts.find_account(self._database, attempt.account_id or NOBODY))
-        policy = (await self._criteria.find_for(self._database, attempt, self._clock.now())).policy
-        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer, about, policy)
-        if failure is not None:
-            return await self._fail(attempt, failure)
-        new = await self._password_change.prepare(answer)
+        asked = await self._criteria.find_for(self._database, attempt, self._clock.now())
+        new = await self._password_change.choose(attempt.account_id or NOBODY, answer, about, asked)
+        if isinstance(new, Failure):
+            return await self._fail(attempt, new)
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
@@ -268,8 +267,8 @@ class SignIn:
 
         try:
             return await self._database.transact(body)
-        except AskedMoreMeanwhile as more:
-            return await self._fail(attempt, more.failure)
+        except NotTaken as late:
+            return await self._fail(attempt, late.failure)
 
     async def _settle_announcement(self, attempt: Attempt, answer: AnnouncementAnswer, visitor: Visitor) -> Situation:
         """Go on to what was announced, or past it, and decide again."""
@@ -309,10 +308,9 @@ class SignIn:
 
     async def _create_account(self, attempt: Attempt, answer: CreateAccountAnswer, visitor: Visitor) -> Situation:
         """Check names and password, hash outside the transaction, create the account inside and decide again."""
-        failure = await self._account_creation.find_failure(self._database, attempt, answer, self._clock.now())
-        if failure is not None:
-            return await self._fail(attempt, failure)
-        new = await self._account_creation.prepare(answer)
+        new = await self._account_creation.prepare(self._database, attempt, answer, self._clock.now())
+        if isinstance(new, Failure):
+            return await self._fail(attempt, new)
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
