@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +127,10 @@ def texts_in(value: object) -> Iterator[str]:
             yield from (text for part in value for text in texts_in(part))
         case _ if hasattr(value, "__dataclass_fields__"):
             yield from (text for name in value.__dataclass_fields__ for text in texts_in(getattr(value, name)))
+        case msgspec.Struct():
+            yield from (text for name in value.__struct_fields__ for text in texts_in(getattr(value, name)))
+        case _:
+            pass
 
 
 @pytest.fixture(params=PAGES, ids=lambda sample: sample.label)

@@ -5,10 +5,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 import portico
 from portico.factors.password_rules import PasswordPolicy
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues, Message, message
+from portico.my_account.organizations import Ask, InTheEnd, OwnOrganization, member_words
+from portico.organizations.folding import AskedBy, fold
+from portico.organizations.model import (
+    Feature,
+    Membership,
+    MembershipState,
+    MemberType,
+    Organization,
+    OrganizationState,
+    Role,
+)
+from portico.organizations.policy import NOTHING_ASKED, EnrolmentProof, Mfa, Preset, SecondFactor, preset_fields
+from portico.organizations.wording import list_asks, list_folded
 from portico.sessions.devices import device_words
 from portico.signin.password_criteria import AskedCriteria
 from portico.signin.reset_help import help_steps
@@ -253,6 +268,14 @@ _UNMET = message("password.unmet", criteria="length digit symbol")
 _TOO_LONG = message("password.unmet", criteria="too_long")
 _DIFFERENT = message("password.repeat_differs")
 _CHANGE = {**_NEW_PASSWORD, "attempt_id": ATTEMPT, "version": 3, "why": message("signin.change_password.why.forced")}
+_BOTH = "Harbour Practice, North Clinic"
+_EXPIRED = Message("signin.change_password.why.expired.by", {"count": 60, "organizations": _BOTH})
+_ANNOUNCED: Mapping[str, object] = {
+    "attempt_id": ATTEMPT,
+    "version": 2,
+    "what": Message("signin.announced.change_password", {"organizations": "North Clinic"}),
+    "enforced_from": AT,
+}
 _WRONG_CODE = message("email_code.wrong", count=4)
 _VERIFY: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
@@ -306,6 +329,55 @@ _HANDLE: Mapping[str, object] = {
     "refusal": None,
     "failure": None,
 }
+_CLASSIC, _STRICT = (preset_fields(preset, mfa=Mfa.OPTIONAL) for preset in (Preset.CLASSIC, Preset.STRICT))
+_STRICTER = replace(_STRICT, allowed_factors=(SecondFactor.TOTP,), enrolment_proof=EnrolmentProof.PASSWORD)
+_ASKED = {
+    name: AskedBy(organization=name, fields=fields, since=AT, asked_at=EARLIER)
+    for name, fields in {
+        "North Clinic": _CLASSIC,
+        "Harbour Practice": replace(_STRICT, force_change=True, trusted_device=False),
+    }.items()
+}
+
+
+def _own(name: str, state: MembershipState = MembershipState.ACTIVE) -> OwnOrganization:
+    """An organization as its member sees it."""
+    return OwnOrganization(
+        organization=Organization(
+            id=ATTEMPT,
+            name=name,
+            name_key=name.casefold(),
+            state=OrganizationState.ACTIVE,
+            features=frozenset(Feature),
+            version=1,
+            created_at=EARLIER,
+        ),
+        membership=Membership(
+            organization_id=ATTEMPT,
+            account_id=ATTEMPT,
+            member_type=MemberType.PROVIDER if state is MembershipState.ACTIVE else MemberType.PATIENT,
+            role=Role.ADMIN,
+            state=state,
+            version=1,
+            joined_at=EARLIER,
+            changed_at=EARLIER,
+        ),
+        asks=Ask(sentences=list_asks(_ASKED[name].fields), since=AT) if name in _ASKED else None,
+        announced=Ask(sentences=list_asks(_STRICTER)[2:5], since=AT) if name in _ASKED else None,
+        dropped=Ask(sentences=list_asks(_STRICTER)[:2], since=AT) if name in _ASKED else None,
+    )
+
+
+_OWN = [_own("North Clinic"), _own("Harbour Practice"), _own("South Practice", MembershipState.SUSPENDED)]
+_ORGANIZATIONS: Mapping[str, object] = {
+    "organizations": [(own, member_words(own.membership)) for own in _OWN],
+    "in_the_end": [
+        InTheEnd(sentence=sentence, organizations=names)
+        for sentence, names in list_folded(fold(_ASKED.values(), NOTHING_ASKED))
+    ],
+    "notice": None,
+    "failure": None,
+}
 _HISTORY: Mapping[str, object] = {
     "entries": ENTRIES,
     "older": "/account/history?before=0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15",
@@ -350,6 +422,12 @@ SIGN_IN = (
         "change-password-failed",
         "signin/change_password.html",
         {**_CHANGE, "failure": Failure(_TOO_LONG, {"new_password": _TOO_LONG})},
+    ),
+    PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
+    PageSample("announced", "signin/announced.html", _ANNOUNCED),
+    PageSample("renew", "signin/renew.html", {"return_to": "/account", "why": _EXPIRED, "enforced_from": None}),
+    PageSample(
+        "renew-announced", "signin/renew.html", {"return_to": "", "why": _ANNOUNCED["what"], "enforced_from": AT}
     ),
     PageSample("refused-over", "signin/refused.html", _refused("attempt_over")),
     PageSample("refused-tries", "signin/refused.html", _refused("too_many_tries", count=3)),
@@ -486,6 +564,13 @@ MY_ACCOUNT = (
         "account-history-end",
         "my_account/history.html",
         {**_HISTORY, "entries": (), "older": None, "newest": "/account/history", "has_zone": True},
+        NORA,
+    ),
+    PageSample("account-organizations", "my_account/organizations.html", _ORGANIZATIONS, NORA),
+    PageSample(
+        "account-organizations-none",
+        "my_account/organizations.html",
+        {**_ORGANIZATIONS, "organizations": [], "in_the_end": []},
         NORA,
     ),
     PageSample("account-export", "my_account/export.html", {"identifier": IDENTIFIER, "failure": None}, NORA),

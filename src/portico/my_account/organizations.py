@@ -26,12 +26,16 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnOrganization(msgspec.Struct, frozen=True, kw_only=True):
-    """One organization as its member sees it. A suspended membership asks nothing."""
+    """One organization as its member sees it. A suspended membership asks nothing.
+
+    ``announced`` is what comes on top of what is asked, ``dropped`` what is then not asked any more.
+    """
 
     organization: Organization
     membership: Membership
     asks: Ask | None = None
     announced: Ask | None = None
+    dropped: Ask | None = None
 
 
 class InTheEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,16 +87,30 @@ class Belongings:
 
     async def _own(self, membership: Membership, asks: OrganizationAsks | None) -> OwnOrganization:
         organization = await self._organizations.get_organization(self._database, membership.organization_id)
-        return OwnOrganization(
-            organization=organization,
-            membership=membership,
-            asks=_ask(asks.enforced) if asks else None,
-            announced=_ask(asks.announced) if asks else None,
-        )
+        return own_organization(organization, membership, asks)
 
 
-def _ask(asked: AskedBy | None) -> Ask | None:
-    return Ask(sentences=list_asks(asked.fields), since=asked.since) if asked else None
+def own_organization(
+    organization: Organization, membership: Membership, asks: OrganizationAsks | None
+) -> OwnOrganization:
+    """An organization as its member sees it."""
+    enforced = asks.enforced if asks else None
+    announced = asks.announced if asks else None
+    now = list_asks(enforced.fields) if enforced else []
+    then = list_asks(announced.fields) if announced else []
+    return OwnOrganization(
+        organization=organization,
+        membership=membership,
+        asks=Ask(sentences=now, since=enforced.since) if enforced else None,
+        announced=_new(then, now, announced),
+        dropped=_new(now, then, announced),
+    )
+
+
+def _new(these: list[Message], those: list[Message], announced: AskedBy | None) -> Ask | None:
+    """The sentences among these that are not among those; None where nothing is announced, or nothing is new."""
+    new = [sentence for sentence in these if sentence not in those]
+    return Ask(sentences=new, since=announced.since) if announced and new else None
 
 
 def member_words(membership: Membership) -> Sequence[Message]:

@@ -32,7 +32,10 @@ class AskView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnOrganizationView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An organization one belongs to, what one is there, and what it asks now and next."""
+    """An organization one belongs to, what one is there, and what it asks.
+
+    ``announced`` is what comes on top of that, ``dropped`` what is then not asked any more.
+    """
 
     id: str
     name: str
@@ -42,6 +45,7 @@ class OwnOrganizationView(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
     joined_at: datetime
     asks: AskView | None = None
     announced: AskView | None = None
+    dropped: AskView | None = None
 
 
 class InTheEndView(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +95,7 @@ class OrganizationsApi:
                 joined_at=one.membership.joined_at,
                 asks=self._ask(one.asks, language),
                 announced=self._ask(one.announced, language),
+                dropped=self._ask(one.dropped, language),
             )
             for one in own.organizations
         ]

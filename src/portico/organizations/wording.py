@@ -15,7 +15,8 @@ def list_asks(fields: PolicyFields) -> list[Message]:
     return [
         sentence
         for name in _IN_ORDER
-        if _counts(name, fields.mfa) and (sentence := _sentence(name, getattr(fields, name))) is not None
+        if _counts(name, fields.mfa, trusts=fields.trusted_device)
+        and (sentence := _sentence(name, getattr(fields, name))) is not None
     ]
 
 
@@ -24,7 +25,11 @@ def list_folded(folded: FoldedPolicy) -> list[tuple[Message, tuple[str, ...]]]:
     found = []
     for name in _IN_ORDER:
         asked = getattr(folded, name, None)
-        if not isinstance(asked, Asked) or not asked.organizations or not _counts(name, folded.mfa.value):
+        if (
+            not isinstance(asked, Asked)
+            or not asked.organizations
+            or not _counts(name, folded.mfa.value, trusts=folded.trusted_device.value)
+        ):
             continue
         sentence = _sentence(name, asked.value)
         if sentence is not None:
@@ -32,8 +37,10 @@ def list_folded(folded: FoldedPolicy) -> list[tuple[Message, tuple[str, ...]]]:
     return found
 
 
-def _counts(name: str, mfa: Mfa) -> bool:
-    """Whether a field says anything: what concerns the second factor does so only where one is wanted."""
+def _counts(name: str, mfa: Mfa, *, trusts: bool) -> bool:
+    """Whether a field says anything: about second factors where one is wanted, about trust where there is any."""
+    if name == "trusted_device_days" and not trusts:
+        return False
     is_about_mfa = name in {"allowed_factors", "email_code", "trusted_device", "trusted_device_days", "enrolment_proof"}
     return not is_about_mfa or mfa is not Mfa.OFF
 
