@@ -25,8 +25,10 @@ settings.register_profile("quick", _CALM, max_examples=100, phases=tuple(set(Pha
 settings.load_profile("verify" if VERIFY else "test")
 
 
+@pytest.hookimpl(trylast=True)  # after the order was drawn
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests marked ``verify`` to ``make verify``."""
+    """Begin with the tests marked ``long``, and leave those marked ``verify`` to ``make verify``."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if VERIFY:
         return
     left_out = [item for item in items if item.get_closest_marker("verify")]

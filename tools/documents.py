@@ -36,9 +36,9 @@ CALLERS = {
     Access.ATTEMPT_HOLDER: "the browser or client that began the attempt",
     Access.SIGNED_IN: "whoever is signed in, about their own account",
     Access.OPERATOR: "whoever is signed in as an operator",
-    Access.SUPPORT: "the organization's support, admins and owners, and operators",
-    Access.ADMIN: "the organization's admins and owners, and operators",
-    Access.OWNER: "the organization's owners, and operators",
+    Access.SUPPORT: "support, admins and owners of the organization, and operators",
+    Access.ADMIN: "admins and owners of the organization, and operators",
+    Access.OWNER: "owners of the organization, and operators",
     Access.DEVELOPMENT: "anyone; exists in development mode only",
 }
 

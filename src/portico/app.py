@@ -9,6 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
+from portico.admin.members_api import MembersApi
+from portico.admin.organizations_api import OrganizationsApi
 from portico.admin.policies_api import PoliciesApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
@@ -24,8 +26,8 @@ from portico.my_account.deletion.pages import DeletionPages
 from portico.my_account.door import Room
 from portico.my_account.history_api import HistoryApi
 from portico.my_account.history_pages import HistoryPages
-from portico.my_account.organizations_api import OrganizationsApi
-from portico.my_account.organizations_pages import OrganizationsPages
+from portico.my_account.organizations_api import OwnOrganizationsApi
+from portico.my_account.organizations_pages import OwnOrganizationsPages
 from portico.my_account.pages import MyAccountPages
 from portico.my_account.profile_api import ProfileApi
 from portico.my_account.profile_pages import ProfilePages
@@ -75,10 +77,10 @@ class Doors:
         return Csrf(self._ground.keys, self._base_url)
 
     @cached_property
-    def pages(self) -> Pages:
-        """What shows pages and reads their forms."""
+    def templates(self) -> Templates:
+        """Every page."""
         ground = self._ground
-        templates = Templates(
+        return Templates(
             PACKAGE / "templates",
             ground.catalogues,
             ground.brand,
@@ -88,8 +90,13 @@ class Doors:
             allows_pseudo=ground.is_development,
             reloads=ground.is_development,
         )
+
+    @cached_property
+    def pages(self) -> Pages:
+        """What shows pages and reads their forms."""
+        ground = self._ground
         return Pages(
-            templates=templates,
+            templates=self.templates,
             languages=ground.catalogues.languages(),
             base_url=self._base_url,
             keys=ground.keys,
@@ -127,7 +134,7 @@ class Doors:
             *self._reset(),
             *self._reset_help(),
             *self._operators(),
-            *self._policies(),
+            *self._administration(),
             *self._my_account(),
             *self._safety(),
             *self._about(),
@@ -207,10 +214,21 @@ class Doors:
     def _operators(self) -> tuple[Endpoint, ...]:
         return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
 
-    def _policies(self) -> tuple[Endpoint, ...]:
+    def _administration(self) -> tuple[Endpoint, ...]:
+        """Organizations, their members and policies."""
         house = self._house
-        api = PoliciesApi(pages=self.pages, gate=self.gate, policies=house.policies, catalogues=self._ground.catalogues)
-        return api.endpoints()
+        doors = (
+            OrganizationsApi(
+                gate=self.gate,
+                database=house.database,
+                accounts=house.accounts,
+                changes=house.organization_changes,
+                memberships=house.memberships,
+            ),
+            MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
+            PoliciesApi(pages=self.pages, gate=self.gate, policies=house.policies, catalogues=self._ground.catalogues),
+        )
+        return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _my_account(self) -> tuple[Endpoint, ...]:
         house = self._house
@@ -252,8 +270,8 @@ class Doors:
             data=house.own_data,
             catalogues=catalogues,
         )
-        organizations_pages = OrganizationsPages(room=room, belongings=house.belongings)
-        organizations_api = OrganizationsApi(
+        organizations_pages = OwnOrganizationsPages(room=room, belongings=house.belongings)
+        organizations_api = OwnOrganizationsApi(
             pages=self.pages, gate=self.gate, belongings=house.belongings, catalogues=catalogues
         )
         doors = (pages, history_pages, organizations_pages, api, history_api, organizations_api)

@@ -3,40 +3,40 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from portico.database.engine import Transaction
 from portico.database.sqlite import sqlite_path
+from portico.development.clinics import CLINICS
 from portico.development.people import PEOPLE
 from portico.doctor import examine
-from portico.house import House, open_house
+from portico.house import House
 from portico.kernel.errors import Misconfigured, PorticoError
 from portico.kernel.messages import DEFAULT_LANGUAGE
 from portico.logs import configure_logs
 from portico.mail.letters import RESET_PATH
 from portico.mail.model import MailFate, MailRecord
 from portico.mail.transports import DeliveryFailed
+from portico.organizations_cli import organizations
 from portico.passwords_cli import passwords
 from portico.people_import.model import Progress
 from portico.policies_cli import policies
 from portico.server import require_local, serve
-from portico.settings import Settings, read_settings
-
-T = TypeVar("T")
+from portico.settings import Settings
+from portico.terminal import Config, columns, instant, open_settings, with_house
 
 cli = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Portico, the front door of a messenger.",
 )  # fmt: skip
 cli.add_typer(passwords, name="passwords")
+cli.add_typer(organizations, name="organizations")
 cli.add_typer(policies, name="policies")
-Config = Annotated[Path | None, typer.Option("--config", help="The TOML file with the settings.")]
 mails_cli = typer.Typer(rich_markup_mode=None)
 cli.add_typer(mails_cli, name="mails")
 
@@ -56,7 +56,7 @@ def serve_command(
     dev: Annotated[bool, typer.Option("--dev", help="Development mode: mailbox page, demo people, clock.")] = False,
 ) -> None:
     """Serve pages and API until asked to stop."""
-    settings = _settings(config, is_development=dev)
+    settings = open_settings(config, is_development=dev)
     if dev:
         _say_where(settings)
     serve(settings, is_development=dev)
@@ -67,19 +67,24 @@ def demo(
     config: Config = None,
     reset: Annotated[bool, typer.Option("--reset", help="Forget everything of an earlier demo first.")] = False,
 ) -> None:
-    """Fill a development database with the people of a demo clinic."""
-    settings = _settings(config, is_development=True)
+    """Fill a development database with the people of two demo clinics."""
+    settings = open_settings(config, is_development=True)
     require_local(settings)
     if reset:
         _forget(settings)
-    added = _with_house(settings, lambda house: house.demo_people.seed(), is_development=True)
-    typer.echo(f"North Clinic is open: {len(PEOPLE)} people, {added} of them new.")
+
+    async def seed(house: House) -> tuple[int, int]:
+        return await house.demo_people.seed(), await house.demo_clinics.seed()
+
+    people, clinics = with_house(settings, seed, is_development=True)
+    names = " and ".join(clinic.name for clinic in CLINICS)
+    typer.echo(f"{names} are open: {len(PEOPLE)} people, {people} of them new; {clinics} clinics new.")
 
 
 @cli.command()
 def migrate(config: Config = None) -> None:
     """Bring the database to the schema of this release."""
-    settings = _settings(config)
+    settings = open_settings(config)
     # Slow to import, and nobody else needs it: docs/decisions/0004-lazy-imports.md.
     from portico.database.migrate import upgrade
 
@@ -97,7 +102,7 @@ def create_admin(
     last_name: Annotated[str, typer.Option(help="Last name.")] = "",
 ) -> None:
     """Create an operator's account and print a link, good once, where its password is chosen."""
-    settings = _settings(config)
+    settings = open_settings(config)
 
     async def create(house: House) -> tuple[str, str]:
         now = house.clock.now()
@@ -113,7 +118,7 @@ def create_admin(
 
         return await house.database.transact(body)
 
-    handle, token = _with_house(settings, create)
+    handle, token = with_house(settings, create)
     typer.echo(f"{address} is an operator now; the Portico ID is {handle}.")
     typer.echo(f"Choose the password here within {settings.reset_link_lifetime}; the link works once:")
     typer.echo(settings.base_url.to(f"{RESET_PATH}/{token}"))
@@ -127,7 +132,7 @@ def send_test_mail(
 ) -> None:
     """Send one mail, now, and say what the mail server said."""
     try:
-        _with_house(_settings(config), lambda house: house.sender.send_test_mail(recipient, language))
+        with_house(open_settings(config), lambda house: house.sender.send_test_mail(recipient, language))
     except DeliveryFailed as failed:
         raise Misconfigured(f"the mail was not taken: {failed.detail}") from failed
     typer.echo(f"The mail server has taken a mail to {recipient}.")
@@ -142,7 +147,7 @@ def import_people(
     language: Annotated[str, typer.Option(help="The language of people whose line names none.")] = "",
 ) -> None:
     """Import people with the password hashes they have elsewhere; what was stopped goes on where it stopped."""
-    settings = _settings(config)
+    settings = open_settings(config)
     configure_logs(settings.log_format, "warning")  # an event for each of a million people tells nobody anything
 
     async def work(house: House) -> tuple[Progress, bool]:
@@ -152,7 +157,7 @@ def import_people(
                 return await people.rehearse(file, language=language, report=report, watch=watch), True
             return await people.run(file, language=language, report=report, watch=watch)
 
-    progress, is_new = _with_house(settings, work)
+    progress, is_new = with_house(settings, work)
     counts = f"{progress.added} added, {progress.present} already there, {progress.refused} refused"
     if dry_run:
         typer.echo(f"A dry run over {progress.lines_done} lines, nothing was changed: {counts}.")
@@ -179,13 +184,13 @@ def mails(
         found = await overview.list_mails(fate=status, recipient=to, limit=limit)
         return found, await overview.count_by_fate()
 
-    found, counts = _with_house(_settings(config), work)
+    found, counts = with_house(open_settings(config), work)
     rows = [("id", "queued", "status", "tries", "kind", "to")]
     rows += [
         (each.id, f"{each.created_at:%Y-%m-%d %H:%M}", each.fate, str(each.tries), each.kind, each.recipient)
         for each in found
     ]
-    for line in _columns(rows):
+    for line in columns(rows):
         typer.echo(line)
     typer.echo("All together: " + ", ".join(f"{count} {fate.value}" for fate, count in counts.items()) + ".")
 
@@ -193,55 +198,34 @@ def mails(
 @mails_cli.command("show")
 def show_mail(mail_id: Annotated[str, typer.Argument(help="The id of the mail.")], config: Config = None) -> None:
     """Show what became of one mail."""
-    mail = _with_house(_settings(config), lambda house: house.mail_overview.get_mail(mail_id))
+    mail = with_house(open_settings(config), lambda house: house.mail_overview.get_mail(mail_id))
     told = [
         ("id", mail.id),
         ("status", mail.fate.value),
         ("kind", mail.kind),
         ("to", mail.recipient),
         ("language", mail.language),
-        ("queued", _instant(mail.created_at)),
+        ("queued", instant(mail.created_at)),
         ("tries", str(mail.tries)),
-        ("next try", _instant(mail.next_try_at) if mail.fate in {"queued", "deferred"} else ""),
-        ("settled", _instant(mail.settled_at)),
-        ("useless from", _instant(mail.useless_at)),
+        ("next try", instant(mail.next_try_at) if mail.fate in {"queued", "deferred"} else ""),
+        ("settled", instant(mail.settled_at)),
+        ("useless from", instant(mail.useless_at)),
         ("last error", mail.last_error or ""),
-        ("came back", _instant(mail.bounced_at)),
+        ("came back", instant(mail.bounced_at)),
         ("because", mail.bounce or ""),
     ]
-    for line in _columns([(name, value) for name, value in told if value]):
+    for line in columns([(name, value) for name, value in told if value]):
         typer.echo(line)
 
 
 @cli.command()
 def doctor(config: Config = None) -> None:
     """Examine the deployment, and say of each thing found wrong how to mend it."""
-    findings = asyncio.run(examine(_settings(config)))
+    findings = asyncio.run(examine(open_settings(config)))
     for finding in findings:
         typer.echo(f"{'ok  ' if finding.is_well else 'MEND'}  {finding.subject}: {finding.sentence}")
     if not all(finding.is_well for finding in findings):
         sys.exit(1)
-
-
-def _settings(config: Path | None, *, is_development: bool = False) -> Settings:
-    """The settings; development mode has defaults of its own."""
-    defaults = {"mail_transport": "maildir", "log_format": "console", "log_level": "warning"} if is_development else {}
-    settings = read_settings(file=config, defaults=defaults)
-    configure_logs(settings.log_format, settings.log_level)
-    return settings
-
-
-def _with_house(settings: Settings, work: Callable[[House], Awaitable[T]], *, is_development: bool = False) -> T:
-    """Open the house, do one thing, close it."""
-
-    async def run() -> T:
-        house = await open_house(settings, is_development=is_development)
-        try:
-            return await work(house)
-        finally:
-            await house.close()
-
-    return asyncio.run(run())
 
 
 @contextmanager
@@ -257,17 +241,6 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.pos)
 
         yield watch
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """The rows of a table, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _instant(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
 
 
 def _forget(settings: Settings) -> None:

@@ -10,10 +10,12 @@ from portico.accounts.service import Accounts
 from portico.audit.service import Audit
 from portico.factors.breach_filter import BreachFilter
 from portico.factors.common_passwords import CommonPasswords
+from portico.factors.contract import Factor
 from portico.factors.email_code import EmailCodeFactor
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
+from portico.factors.proof import ProofKind
 from portico.factors.screening import PasswordScreen, RangeService
 from portico.ground import Ground
 from portico.mail.maildir import MaildirTransport
@@ -22,6 +24,9 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.organizations.authority import Authority
+from portico.organizations.changes import OrganizationChanges
+from portico.organizations.members.service import Memberships
 from portico.organizations.policies.service import Policies
 from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
@@ -112,6 +117,35 @@ class Foundations:
     def organizations(self) -> Organizations:
         """The organizations and who belongs to them."""
         return Organizations(chance=self.chance, accounts=self.accounts, audit=self.audit)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Who may change something in an organization."""
+        return Authority(self.accounts)
+
+    @cached_property
+    def organization_changes(self) -> OrganizationChanges:
+        """What operators and owners do to organizations."""
+        return OrganizationChanges(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
+            enrollable=self.factors,
+        )
+
+    @cached_property
+    def memberships(self) -> Memberships:
+        """Who belongs to organizations."""
+        return Memberships(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
+        )
 
     @cached_property
     def standings(self) -> Standings:
@@ -207,6 +241,11 @@ class Foundations:
     def email_code(self) -> EmailCodeFactor:
         """The e-mail code factor."""
         return EmailCodeFactor(self.ground.keys, self.chance)
+
+    @cached_property
+    def factors(self) -> dict[ProofKind, Factor]:
+        """What judges answers, by the kind of proof it gives."""
+        return {ProofKind.PASSWORD: self.password, ProofKind.EMAIL_CODE: self.email_code}
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from portico.accounts.pictures import Pictures
 from portico.accounts.profile import Profiles
+from portico.development.clinics import DemoClinics
 from portico.development.people import DemoPeople
 from portico.factors.erasure import erase_credentials
-from portico.factors.proof import ProofKind
 from portico.foundations import Foundations
 from portico.ground import open_ground
 from portico.jobs.runner import Runner
@@ -113,7 +113,7 @@ class House(Foundations):
             audit=self.audit,
             sessions=self.sessions,
             tries=self.tries,
-            factors={ProofKind.PASSWORD: self.password, ProofKind.EMAIL_CODE: self.email_code},
+            factors=self.factors,
             codes=self.codes,
             account_creation=AccountCreation(
                 accounts=self.accounts,
@@ -233,6 +233,7 @@ class House(Foundations):
             notices=self.notices,
             sessions=self.sessions,
             sign_in=self.sign_in,
+            memberships=self.memberships,
             erasers=(
                 self.sessions.erase,
                 self.security.erase,
@@ -242,6 +243,7 @@ class House(Foundations):
                 ),
                 erase_credentials,
                 erase_attempts,
+                lambda tx, account: self.memberships.erase(tx, self.clock.now(), account),
             ),
         )
 
@@ -328,6 +330,17 @@ class House(Foundations):
             password=self.password,
             audit=self.audit,
             languages=self.ground.catalogues.languages(),
+        )
+
+    @cached_property
+    def demo_clinics(self) -> DemoClinics:
+        """The clinics of the demo."""
+        return DemoClinics(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            organizations=self.organizations,
+            policies=self.policies,
         )
 
     @cached_property

@@ -31,6 +31,11 @@ CODES = {
     "SecurityLinkGone": "security_link_gone",
     "SignUpClosed": "sign_up_closed",
     "AccountUnusable": "account_unusable",
+    "NameTaken": "organization_name_taken",
+    "OrganizationSuspended": "organization_suspended",
+    "LastOwner": "last_owner",
+    "OwnersOnly": "owners_only",
+    "NoSecondFactor": "no_second_factor",
     "TransactionSuspended": "fault",
     "DeliveryFailed": "delivery_failed",
 }

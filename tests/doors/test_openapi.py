@@ -135,6 +135,7 @@ def find_unions(part: Any) -> Iterator[dict[str, Any]]:
             yield from find_unions(value)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["good", "bad"])
 def test_every_operation_does_what_the_document_says(caller: Caller, mode: GenerationMode) -> None:  # V2.2.1, V8.2.1
     """Whatever is sent, the status, the kind of document and its shape are among those that are described."""

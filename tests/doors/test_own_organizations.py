@@ -15,6 +15,7 @@ async def test_each_organization_says_what_it_asks_and_since_when(world: World) 
     north, south = await found(world), await found(world, SOUTH)
     nora = await world.get_account()
     await join(world, north, nora)
+    world.clock.advance(minutes=1)
     await join(world, south, nora)
     await ask(world, north, preset_fields(Preset.CLASSIC))
     world.clock.advance(days=1)
@@ -25,8 +26,8 @@ async def test_each_organization_says_what_it_asks_and_since_when(world: World) 
         for said in (
             NORTH,
             SOUTH,
-            "Asked since May 4, 2026",
-            "Asked since May 5, 2026",
+            "Asked since 4 May 2026, 9:01",
+            "Asked since 5 May 2026, 9:01",
             "The password is changed every 60 days.",
             "The password is changed every 30 days.",
             "Your last 6 passwords cannot be used again.",
@@ -37,7 +38,7 @@ async def test_each_organization_says_what_it_asks_and_since_when(world: World) 
         await client.sign_in()
         told = (await client.call("GET", "/account/organizations")).json()
     assert [one["name"] for one in told["organizations"]] == [NORTH, SOUTH]
-    assert told["organizations"][1]["asks"]["since"] == "2026-05-05T09:00:00Z"
+    assert told["organizations"][1]["asks"]["since"] == "2026-05-05T09:01:00Z"
     whose = {one["asked"]["code"]: (one["asked"]["params"], one["organizations"]) for one in told["in_the_end"]}
     assert whose["policy.asks.max_age_days"] == ({"count": 30}, [SOUTH])
     assert whose["policy.asks.history"] == ({"count": 6}, [NORTH])

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
+import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from portico.kernel.brand import Brand
 from portico.kernel.messages import PSEUDO
+from tests.support.axe import find_serious
 from tests.support.chromium import DESKTOP, PHONE, Scheme, Size, chromium, layout_shift, watched_context
 from tests.support.page_samples import PAGES
 from tools.preview import serving
@@ -24,34 +25,38 @@ _SMALL_TARGETS = """(minimum) =>
     .map(([, element]) => element.outerHTML.slice(0, 100))"""
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
 def base() -> Iterator[str]:
     """Where the samples are served."""
     with serving(Brand()) as address:
         yield address
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """A browser of this test's own."""
+    """The browser program; each test has a context of its own in it."""
     async with chromium() as started:
         yield started
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser, base: str) -> AsyncIterator[Page]:
     """A tab on a desktop, watched."""
     async with watched_context(browser, base) as context:
         yield await context.new_page()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def plain_page(browser: Browser, base: str) -> AsyncIterator[Page]:
     """A tab that runs no script."""
     async with watched_context(browser, base, has_script=False) as context:
         yield await context.new_page()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("size", "scheme", "language"), [(DESKTOP, "light", "en"), (PHONE, "dark", "de")])
 async def test_axe_finds_nothing_serious(
     browser: Browser, base: str, size: Size, scheme: Scheme, language: str
@@ -60,15 +65,11 @@ async def test_axe_finds_nothing_serious(
         page = await context.new_page()
         for sample in PAGES:
             await page.goto(f"/{language}/{sample.label}")
-            violations = (await Axe().run(page)).response["violations"]
-            serious = [
-                (violation["id"], violation["nodes"][0]["html"])
-                for violation in violations
-                if violation["impact"] in {"serious", "critical"}
-            ]
+            serious = await find_serious(page)
             assert not serious, (sample.label, serious)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["de", PSEUDO])
 async def test_pages_fit_narrow_windows_and_targets_are_large(browser: Browser, base: str, language: str) -> None:
     async with watched_context(browser, base, size=NARROW) as context:
@@ -79,6 +80,7 @@ async def test_pages_fit_narrow_windows_and_targets_are_large(browser: Browser, 
             assert await page.evaluate(_SMALL_TARGETS, TARGET_MIN) == [], sample.label
 
 
+@pytest.mark.long
 async def test_nothing_jumps_while_a_page_opens(page: Page) -> None:
     for sample in PAGES:
         await page.goto(f"/en/{sample.label}")

@@ -5,7 +5,7 @@ story an hour passes, so that what earlier stories have tried too often counts n
 read.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TypeAlias
 
@@ -16,20 +16,13 @@ from playwright.async_api import Browser
 from tests.support.chromium import chromium
 from tests.support.databases import KINDS as DATABASES
 from tests.support.databases import Kind as DatabaseKind
-from tests.support.databases import Templates, database_templates
+from tests.support.databases import Templates
 from tests.support.server import running_server
 from tests.support.storytellers import BROWSERS, KINDS, BrowserTeller, Kind, Storyteller, browser_teller, storyteller
 from tests.support.town import Town, open_town
 
 Meet: TypeAlias = Callable[..., Awaitable[Storyteller]]
 Browse: TypeAlias = Callable[..., Awaitable[BrowserTeller]]
-
-
-@pytest.fixture(scope="session")
-def templates() -> Iterator[Templates]:
-    """What fresh databases are copied from."""
-    with database_templates() as made:
-        yield made
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,14 +1,12 @@
 """Every page, looked at closely: by axe in light and dark, with a ruler from phone to desktop, in every language."""
 
-from collections.abc import Iterator
-
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
 from portico.accounts.model import AccountState
 from portico.kernel.messages import PSEUDO
 from portico.signin.facts import ChangeReason
+from tests.support.axe import find_serious
 from tests.support.chromium import DESKTOP, PHONE, ZOOMED, Size, layout_shift
 from tests.support.storytellers import browser_teller
 from tests.support.tour import WALKS, Guests, Walk
@@ -40,15 +38,10 @@ _CUT = """
 every_walk = pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.__name__)
 
 
-@pytest.fixture
-def axe() -> Axe:
-    """The checker of accessibility; it comes with its package and loads nothing."""
-    return Axe()
-
-
+@pytest.mark.long
 @every_walk
 async def test_axe_finds_nothing_serious_on_any_page(  # S43
-    browser: Browser, town: Town, axe: Axe, walk: Walk
+    browser: Browser, town: Town, walk: Walk
 ) -> None:
     findings: list[str] = []
     async with browser_teller(browser, town.base) as teller:
@@ -58,7 +51,7 @@ async def test_axe_finds_nothing_serious_on_any_page(  # S43
                 for scheme in ("light", "dark"):
                     await teller.page.emulate_media(color_scheme=scheme)
                     where = f"{stop} ({scheme}, {size.width} wide)"
-                    findings += [f"{where}: {finding}" for finding in await _serious(axe, teller.page)]
+                    findings += [f"{where}: {finding}" for finding in await find_serious(teller.page)]
             await teller.page.set_viewport_size({"width": DESKTOP.width, "height": DESKTOP.height})
     assert not findings, "\n".join(findings)
 
@@ -105,18 +98,6 @@ async def move_in(town: Town, language: str = "en") -> Guests:
         must_change=await town.move_in("Priya", must_change=ChangeReason.FORCED),
         disabled=await town.move_in("Tom", state=AccountState.DISABLED),
     )
-
-
-async def _serious(axe: Axe, page: Page) -> list[str]:
-    """What axe calls serious or critical, with the elements it names."""
-    violations = (await axe.run(page)).response["violations"]
-    return list(_told(violations))
-
-
-def _told(violations: "list[dict[str, object]]") -> Iterator[str]:
-    for violation in violations:
-        if violation["impact"] in {"serious", "critical"}:
-            yield f"{violation['id']}: {violation['help']}: {violation['nodes'][:3]}"  # type: ignore[index]
 
 
 async def _outside(page: Page) -> list[str]:

@@ -10,7 +10,7 @@ from tests.support.town import NEW_PASSWORD, Person, Town
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NORA, JUERGEN, PRIYA, TOM, MIA, OLGA = (
+NORA, JUERGEN, PRIYA, TOM, MIA, OLGA, SVEN, HELEN = (
     Person(one.first_name, one.last_name, one.address, one.handle, one.password) for one in PEOPLE
 )
 

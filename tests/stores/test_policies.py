@@ -33,7 +33,7 @@ from portico.organizations.policy import (
     SecondFactor,
     preset_fields,
 )
-from tests.support.clinics import Clinic, open_clinic
+from tests.support.asking import Clinic, open_clinic
 from tests.support.rows import DAY, add_account
 
 STAFF = MemberType.STAFF

@@ -1,127 +1,125 @@
-"""An organization with members and policies, straight on a database."""
+"""Organizations and their members, on a database without doors."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 
+from portico.accounts.model import Account
 from portico.accounts.service import Accounts
+from portico.audit.model import EventKind
 from portico.audit.service import Audit
-from portico.database.engine import Database, Transaction
-from portico.factors import store as factors_store
-from portico.factors.model import PasswordProperties
+from portico.database.engine import Database
+from portico.factors.proof import ProofKind
 from portico.kernel.chance import SystemChance
 from portico.kernel.sealing import SealingKeys
 from portico.mail.service import Mail
-from portico.organizations.model import Feature, MemberType, Organization, Role
-from portico.organizations.policies.model import Actor, Draft
-from portico.organizations.policies.service import Policies
-from portico.organizations.policies.standing import Standing, Standings
-from portico.organizations.policy import PolicyFields, PolicyVersion
+from portico.organizations.authority import Authority
+from portico.organizations.changes import OrganizationChanges
+from portico.organizations.members.service import Memberships
+from portico.organizations.model import Membership, MemberType, Organization, Role, write_belongings
+from portico.organizations.rules import AT_THE_MACHINE, Actor
 from portico.organizations.service import Organizations
-from tests.support.rows import add_account
+from tests.support.rows import NOW
 from tests.support.world import SetClock
 
-CHANCE = SystemChance()
-AUDIT = Audit(CHANCE)
-ALL_FEATURES = frozenset(Feature)
+
+class Ticking(SetClock):
+    """A clock that tells a later instant each time, so that what happened has an order."""
+
+    def now(self) -> datetime:
+        """What time it is said to be."""
+        self.advance(milliseconds=1)
+        return self.at
 
 
-@dataclass
-class Clinic:
-    """One organization of a database, and the services about it."""
+class Clinics:
+    """The services about organizations, and short ways to fill them."""
 
-    database: Database
-    clock: SetClock
-    organizations: Organizations
-    policies: Policies
-    organization: Organization
-    standings: Standings
-
-    async def save(
-        self,
-        fields: PolicyFields,
-        *,
-        member_type: MemberType = MemberType.STAFF,
-        based_on: int | None = None,
-        in_days: int | None = None,
-        rehearsal: bool = False,
-        reason: str = "",
-        by: str | None = None,
-    ) -> PolicyVersion:
-        """Save a version: at once, or so many days ahead; based on the newest unless it is said on which."""
-        current = await self.policies.get_current(self.organization.id, member_type)
-        draft = Draft(
-            fields=fields,
-            based_on=current.newest if based_on is None else based_on,
-            at_once=in_days is None,
-            enforced_from=None if in_days is None else self.clock.now() + timedelta(days=in_days),
-            rehearsal=rehearsal,
-            reason=reason,
+    def __init__(self, database: Database, enrollable: Collection[ProofKind] = ()) -> None:
+        chance = SystemChance()
+        self.database = database
+        self.clock = Ticking(NOW)
+        self.audit = Audit(chance)
+        self.accounts = Accounts(chance, self.audit, Mail(SealingKeys((bytes(32),)), chance))
+        self.organizations = Organizations(chance=chance, accounts=self.accounts, audit=self.audit)
+        self.authority = Authority(self.accounts)
+        self.changes = OrganizationChanges(
+            database=database,
+            clock=self.clock,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
+            enrollable=enrollable,
         )
-        return await self.policies.save(self.organization.id, member_type, draft, Actor(account_id=by))
+        self.memberships = Memberships(
+            database=database,
+            clock=self.clock,
+            accounts=self.accounts,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
+        )
 
-    async def set(self, column: str, value: str) -> None:
-        """Change a column of the organization as an operator's own tools would."""
+    async def open(self, name: str = "North Clinic") -> Organization:
+        """A new organization."""
+        return await self.changes.add(AT_THE_MACHINE, name)
 
-        async def body(tx: Transaction) -> None:
-            await tx.execute(
-                f"UPDATE organizations SET {column} = $1 WHERE id = $2",  # noqa: S608 - a test names the column
-                value,
-                self.organization.id,
-            )
-
-        await self.database.transact(body)
-
-    async def join(
-        self, name: str, member_type: MemberType = MemberType.STAFF, *, password_at: datetime | None = None
-    ) -> str:
-        """Somebody new who belongs to it; with a password set at an instant, if one is given. Their account's id."""
-        account = await add_account(self.database, name)
-
-        async def body(tx: Transaction) -> None:
-            await self.organizations.join(
+    async def person(self, name: str, *, is_operator: bool = False) -> Account:
+        """Somebody with an account."""
+        return await self.database.transact(
+            lambda tx: self.accounts.add_account(
                 tx,
                 self.clock.now(),
-                organization_id=self.organization.id,
-                account_id=account.id,
-                member_type=member_type,
-                role=Role.MEMBER,
+                address=f"{name.lower()}@north-clinic.example",
+                handle=f"{name.lower()}.north",
+                first_name=name,
+                last_name="Berg",
+                is_operator=is_operator,
             )
-            if password_at is not None:
-                await factors_store.add_password(
-                    tx, f"credential-{name}", account.id, b"hash", PasswordProperties(), password_at
-                )
+        )
 
-        await self.database.transact(body)
-        return account.id
+    async def join(
+        self,
+        organization: Organization,
+        account: Account,
+        role: Role = Role.MEMBER,
+        member_type: MemberType = MemberType.STAFF,
+    ) -> Actor:
+        """Make somebody a member; the way they act from now on."""
+        await self.memberships.add(AT_THE_MACHINE, organization.id, account, member_type, role)
+        return Actor(account_id=account.id)
 
-    async def stand(self, account_id: str) -> Standing:
-        """What is asked of somebody now."""
-        row = await self.database.find_row("SELECT memberships FROM accounts WHERE id = $1", account_id)
+    async def member(self, organization: Organization, name: str, role: Role = Role.MEMBER) -> tuple[Account, Actor]:
+        """A new person who is a member."""
+        account = await self.person(name)
+        return account, await self.join(organization, account, role)
+
+    async def version(self, organization: Organization, account: Account) -> int:
+        """The version of a membership as it is now."""
+        return (await self.memberships.get(organization.id, account.id)).membership.version
+
+    async def rows(self, account: Account) -> list[Membership]:
+        """An account's memberships."""
+        return list(await self.organizations.list_memberships(self.database, account.id))
+
+    async def assert_told(self, account: Account) -> None:
+        """What an account says of its memberships is what the rows say."""
+        found = await self.accounts.find_account(self.database, account.id)
+        assert found is not None
+        assert found.memberships == write_belongings(await self.rows(account)), account.handle
+
+    async def owners(self, organization: Organization) -> int:
+        """How many active owners there are."""
+        row = await self.database.find_row(
+            "SELECT COUNT(*) AS owners FROM memberships WHERE organization_id = $1 AND role = 'owner' "
+            "AND state = 'active'",
+            organization.id,
+        )
         assert row is not None
-        return await self.standings.find(self.database, row["memberships"], self.clock.now())
+        return int(row["owners"])
 
-
-async def open_clinic(
-    database: Database,
-    name: str = "North Clinic",
-    *,
-    features: frozenset[Feature] = ALL_FEATURES,
-    has_breach_source: bool = True,
-    clock: SetClock | None = None,
-) -> Clinic:
-    """A new organization."""
-    clock = clock or SetClock()
-    accounts = Accounts(CHANCE, AUDIT, Mail(SealingKeys((bytes(32),)), CHANCE))
-    organizations = Organizations(chance=CHANCE, accounts=accounts, audit=AUDIT)
-    policies = Policies(
-        database=database,
-        clock=clock,
-        accounts=accounts,
-        organizations=organizations,
-        audit=AUDIT,
-        has_breach_source=has_breach_source,
-    )
-    organization = await database.transact(
-        lambda tx: organizations.add_organization(tx, clock.now(), name=name, features=features)
-    )
-    return Clinic(database, clock, organizations, policies, organization, Standings())
+    async def kinds(self, organization: Organization) -> list[EventKind]:
+        """What was recorded about an organization, the first first."""
+        rows = await self.database.list_rows(
+            "SELECT kind FROM audit_events WHERE organizations LIKE $1 ORDER BY at, id", f'%"{organization.id}"%'
+        )
+        return [EventKind(row["kind"]) for row in rows]

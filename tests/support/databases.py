@@ -1,5 +1,8 @@
 """Migrated databases for tests, quick to make: copies of a template that was migrated once per test process.
 
+A SQLite file is copied for every test; a PostgreSQL database is emptied after a test and lent to the next one
+(:mod:`tests.support.lending`).
+
 A test process holds one :func:`database_templates` and opens fresh databases with :meth:`Templates.open`, or asks
 :meth:`Templates.url` for an address when several processes are to share one. ``tests/conftest.py`` has the fixtures.
 """
@@ -18,6 +21,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from portico.database.engine import Database, open_database
 from portico.database.migrate import upgrade
+from tests.support.lending import Lending
 from tests.support.postgres import PostgresServer, postgres_server
 
 T = TypeVar("T")
@@ -45,7 +49,7 @@ class Templates:
             shutil.copyfile(self._sqlite_file, path)
             yield f"sqlite:///{path}"
         else:
-            async with self.server.database(self._postgres_name) as url:
+            async with self.lending.database() as url:
                 yield url
 
     @asynccontextmanager
@@ -65,12 +69,15 @@ class Templates:
         return path
 
     @cached_property
-    def _postgres_name(self) -> str:
+    def lending(self) -> Lending:
+        """The PostgreSQL databases of this test process."""
         server = self.server
         name = _apart(lambda: asyncio.run(server.create()))
         self._stack.callback(_apart, lambda: asyncio.run(server.drop(name)))
         _apart(lambda: upgrade(server.database_url(name)))
-        return name
+        lending = Lending(server, name)
+        self._stack.callback(_apart, lambda: asyncio.run(lending.close()))
+        return lending
 
 
 @contextmanager

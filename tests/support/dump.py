@@ -9,8 +9,7 @@ Dump: TypeAlias = dict[str, list[Row]]
 
 _TABLES = {
     "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
-    "postgresql": "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables "
-    "WHERE table_schema = 'public' ORDER BY table_name",
+    "postgresql": "SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
 }
 
 
@@ -29,8 +28,12 @@ async def dump(database: Database, *, without: frozenset[str] = frozenset()) -> 
 
 
 async def count_rows(database: Database) -> dict[str, int]:
-    """How many rows each table has."""
-    return {table: len(rows) for table, rows in (await dump(database)).items()}
+    """How many rows each table has, asked in one statement: it is often asked between two requests."""
+    counts = (
+        f"SELECT '{table}' AS name, count(*) AS rows FROM {table}"  # noqa: S608 - the names come from the schema
+        for table in await list_tables(database)
+    )
+    return {str(row["name"]): int(row["rows"]) for row in await database.list_rows(" UNION ALL ".join(counts))}
 
 
 def _plain(row: Any, without: frozenset[str]) -> Row:

@@ -15,17 +15,19 @@ from typing import TypeAlias
 import httpx
 
 from portico.accounts.model import Account, AccountState
-from portico.app import build_app
+from portico.app import Doors
 from portico.database.engine import Transaction
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.model import PasswordProperties
 from portico.house import House, open_house
+from portico.kernel.brand import Brand
 from portico.kernel.tokens import to_base64url
 from portico.mail.maildir import StoredLetter
 from portico.settings import read_settings
 from portico.signin.facts import ChangeReason
 from portico.throttle.rates import Limits
 from portico.web.front import Front
+from portico.web.templates import Templates
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 BASE = "https://login.portico.example"
@@ -33,6 +35,9 @@ ADDRESS = "nora@north-clinic.example"
 PASSWORD = "Harbour-Lamp-27"
 NEW_PASSWORD = "Silver-Orchard-63"
 LIFTED = Limits(is_lifted=True)
+
+_TEMPLATES: dict[tuple[Brand, str, bool], Templates] = {}
+"""Kept from world to world, by all that their wiring takes from a house; they only gather what was compiled."""
 
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 _LINK = re.compile(r"https?://[^\s/]+(/account/passwordreset/[A-Za-z0-9_-]{43})")
@@ -260,9 +265,17 @@ async def open_world(
     cheapest = Argon2Parameters(memory_kib=given.argon2_memory_kib, passes=given.argon2_passes)
     house.hasher = hasher(cheapest, threads=given.hash_threads or None, queue=given.hash_queue)
     try:
-        yield World(house, build_app(house), clock)
+        yield World(house, _doors(house).front(), clock)
     finally:
         await house.close()
+
+
+def _doors(house: House) -> Doors:
+    """The doors of a house, with the templates of the first house that looks like it: compiling them takes long."""
+    doors = Doors(house)
+    look = (house.ground.brand, house.settings.sign_up, house.ground.is_development)
+    doors.templates = _TEMPLATES.setdefault(look, doors.templates)
+    return doors
 
 
 def hidden_fields(page: httpx.Response, path: str) -> dict[str, str]:

@@ -104,15 +104,28 @@ class Accounts:
         await self._audit.append(tx, now, structs.replace(event, subject_id=account.id))
         return account
 
-    async def set_state(self, tx: Transaction, now: datetime, account_id: str, state: AccountState) -> bool:
-        """Disable or enable an account; disabling ends everything (D22). False if it already was so."""
+    async def set_state(
+        self, tx: Transaction, now: datetime, account_id: str, state: AccountState, *, recorded_as: Event | None = None
+    ) -> bool:
+        """Disable or enable an account; disabling ends everything (D22). False if it already was so.
+
+        ``recorded_as`` says who did it and why.
+        """
         if not await store.set_state(tx, account_id, state):
             return False
         if state is not AccountState.ACTIVE:
             await self.end_everything(tx, now, account_id)
         kind = EventKind.ACCOUNT_ENABLED if state is AccountState.ACTIVE else EventKind.ACCOUNT_DISABLED
-        await self._audit.append(tx, now, Event(kind=kind, subject_id=account_id))
+        event = structs.replace(recorded_as or Event(kind=kind), kind=kind, subject_id=account_id)
+        await self._audit.append(tx, now, event)
         return True
+
+    async def hold(self, tx: Transaction, account_id: str) -> bool:
+        """Have changes of an account follow one another to the end of ``tx``; False if there is no such account.
+
+        Whoever reads several rows of an account to write down what they come to takes this turn first.
+        """
+        return await store.hold_account(tx, account_id)
 
     async def set_memberships(self, tx: Transaction, account_id: str, memberships: str) -> None:
         """Keep an account's active memberships in short, in the transaction that changes them."""

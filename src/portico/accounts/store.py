@@ -144,6 +144,11 @@ async def set_address(tx: Transaction, account_id: str, address: str, address_ke
     return changed == 1
 
 
+async def hold_account(tx: Transaction, account_id: str) -> bool:
+    """Take the turn of an account's row until the transaction ends; False if there is no such account."""
+    return await tx.execute("UPDATE accounts SET memberships = memberships WHERE id = $1", account_id) == 1
+
+
 async def set_memberships(tx: Transaction, account_id: str, memberships: str) -> None:
     """Keep an account's active memberships in short."""
     await tx.execute("UPDATE accounts SET memberships = $1 WHERE id = $2", memberships, account_id)

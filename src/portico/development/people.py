@@ -1,4 +1,4 @@
-"""The demo's people: one in each interesting state, at the imaginary North Clinic."""
+"""The demo's people: one in each interesting state, at two imaginary clinics."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +53,12 @@ PEOPLE: tuple[DemoPerson, ...] = (
     DemoPerson(
         "Olga", "Peters", "olga@north-clinic.example", "olga", "Silver-Orchard-63", "development.about.operator",
         is_operator=True,
+    ),
+    DemoPerson(
+        "Sven", "Holm", "sven@north-clinic.example", "sven.holm", "Granite-Ferry-52", "development.about.both",
+    ),
+    DemoPerson(
+        "Helen", "Park", "helen@harbour-practice.example", "helen.park", "Velvet-Anchor-38", "development.about.owner",
     ),
 )  # fmt: skip
 

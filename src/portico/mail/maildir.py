@@ -37,6 +37,8 @@ class MaildirTransport:
         self._folder = folder
         self._naming = threading.Lock()
         """The library counts the names of its files up without a lock of its own."""
+        self._letters: dict[str, StoredLetter] = {}
+        """What was read so far, by the file's key: a mail that lies there never changes."""
 
     async def deliver(self, mail: EmailMessage, recipient: str) -> None:
         """See :class:`~portico.mail.transports.Transport`."""
@@ -78,8 +80,10 @@ class MaildirTransport:
             self._open().add(data)
 
     def _read(self) -> list[StoredLetter]:
-        box = self._open()
-        return [_letter(box.get_bytes(key)) for key in box.keys()]  # noqa: SIM118 - a Maildir is no dict
+        box, known = self._open(), self._letters
+        keys = box.keys()
+        self._letters = {key: known.get(key) or _letter(box.get_bytes(key)) for key in keys}
+        return list(self._letters.values())
 
 
 def _letter(data: bytes) -> StoredLetter:

@@ -62,7 +62,7 @@ class OwnOrganizationsView(msgspec.Struct, frozen=True, kw_only=True):
     in_the_end: list[InTheEndView]
 
 
-class OrganizationsApi:
+class OwnOrganizationsApi:
     """One's organizations, for programs."""
 
     def __init__(self, *, pages: Pages, gate: SessionGate, belongings: Belongings, catalogues: Catalogues) -> None:

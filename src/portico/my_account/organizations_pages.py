@@ -10,7 +10,7 @@ from portico.web.routing import Access, Endpoint
 ORGANIZATIONS = "/account/organizations"
 
 
-class OrganizationsPages:
+class OwnOrganizationsPages:
     """What one's organizations ask."""
 
     def __init__(self, *, room: Room, belongings: Belongings) -> None:

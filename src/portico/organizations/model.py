@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import msgspec
 
+from portico.accounts.model import AccountState
+
 
 class MemberType(StrEnum):
     """What a member is in an organization. Policies are made for each of these."""
@@ -85,6 +87,34 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     joined_at: datetime
     changed_at: datetime
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A membership with what the organization's admins see of the account behind it."""
+
+    membership: Membership
+    address: str
+    handle: str
+    first_name: str
+    last_name: str
+    account_state: AccountState
+
+
+class MemberFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which members: whose name, address or Portico ID begins so; of one type, role or state."""
+
+    search: str = ""
+    member_type: MemberType | None = None
+    role: Role | None = None
+    state: MembershipState | None = None
+
+
+class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An organization as operators see it in a list; ``members`` and ``owners`` count the active ones."""
+
+    organization: Organization
+    members: int
+    owners: int
 
 
 class Belonging(msgspec.Struct, frozen=True, array_like=True):

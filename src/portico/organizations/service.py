@@ -17,6 +17,7 @@ from portico.kernel.errors import BadInput, Conflict, NotFound
 from portico.kernel.normalise import name_key, one_line
 from portico.kernel.tokens import is_id, new_id
 from portico.organizations import store
+from portico.organizations.faults import NameTaken
 from portico.organizations.model import (
     Feature,
     Membership,
@@ -47,23 +48,27 @@ class Organizations:
         name: str,
         features: frozenset[Feature] = frozenset(),
         actor_id: str | None = None,
+        by: str = "",
     ) -> Organization:
-        """Create an organization. Raises BadInput for an impossible name, Conflict for one that is taken."""
-        shown = one_line(name)
-        if not shown or len(shown) > NAME_MAX:
-            raise BadInput("not the name of an organization", field="name")
+        """Create an organization. Raises BadInput for an impossible name, NameTaken."""
+        shown, key = clean_name(name)
         organization = Organization(
             id=new_id(self._chance, now),
             name=shown,
-            name_key=name_key(shown),
+            name_key=key,
             state=OrganizationState.ACTIVE,
             features=features,
             version=1,
             created_at=now,
         )
         if not await store.add_organization(tx, organization):
-            raise Conflict("another organization has this name", field="name")
-        event = Event(kind=EventKind.ORGANIZATION_CREATED, actor_id=actor_id, organizations=(organization.id,))
+            raise NameTaken("another organization has this name", field="name")
+        event = Event(
+            kind=EventKind.ORGANIZATION_CREATED,
+            actor_id=actor_id,
+            organizations=(organization.id,),
+            details={"by": by} if by else {},
+        )
         await self._audit.append(tx, now, event)
         return organization
 
@@ -73,6 +78,10 @@ class Organizations:
         if found is None:
             raise NotFound("no such organization")
         return found
+
+    async def hold(self, tx: Transaction, organization_id: str) -> Organization | None:
+        """Have changes of an organization and its members follow one another to the end of ``tx``."""
+        return await store.hold_organization(tx, organization_id)
 
     async def find_by_name(self, reader: Reader, name: str) -> Organization | None:
         """The organization with this name, however it is spelt."""
@@ -92,8 +101,12 @@ class Organizations:
         member_type: MemberType,
         role: Role,
         actor_id: str | None = None,
+        by: str = "",
     ) -> Membership:
-        """Make an account a member. Raises Conflict if it is one already, suspended or not."""
+        """Make an account a member. Raises Conflict if it is one already, suspended or not, NotFound for no account.
+
+        ``by``: in which capacity the actor does so, if not as a member.
+        """
         membership = Membership(
             organization_id=organization_id,
             account_id=account_id,
@@ -104,20 +117,34 @@ class Organizations:
             joined_at=now,
             changed_at=now,
         )
+        if not await self._accounts.hold(tx, account_id):
+            raise NotFound("no such account")
         if not await store.add_membership(tx, membership):
             raise Conflict("a member already")
-        await self._write_belongings(tx, account_id)
+        await self.write_belongings(tx, account_id)
         event = Event(
             kind=EventKind.MEMBER_JOINED,
             subject_id=account_id,
             actor_id=actor_id,
             organizations=(organization_id,),
-            details={"member_type": member_type.value, "role": role.value},
+            details={"member_type": member_type.value, "role": role.value, **({"by": by} if by else {})},
         )
         await self._audit.append(tx, now, event)
         return membership
 
-    async def _write_belongings(self, tx: Transaction, account_id: str) -> None:
-        """Have the account carry its memberships as they are now."""
+    async def write_belongings(self, tx: Transaction, account_id: str) -> None:
+        """Have the account carry its memberships as they are now, in the transaction that changed one of them.
+
+        Changes in several organizations at once follow one another here, so that none writes what another has made old.
+        """
+        await self._accounts.hold(tx, account_id)
         memberships = await store.list_memberships(tx, account_id)
         await self._accounts.set_memberships(tx, account_id, write_belongings(memberships))
+
+
+def clean_name(name: str) -> tuple[str, str]:
+    """An organization's name on one line, and its comparison key; raises BadInput for what is no name."""
+    shown = one_line(name)
+    if not shown or len(shown) > NAME_MAX:
+        raise BadInput("not the name of an organization", field="name")
+    return shown, name_key(shown)

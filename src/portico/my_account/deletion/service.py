@@ -20,6 +20,7 @@ from portico.kernel.clock import Clock
 from portico.kernel.errors import NotSignedIn
 from portico.mail.model import DeletionAsked, DeletionTakenBack
 from portico.my_account.step_up import get_signed_in, prove_password
+from portico.organizations.members.service import Memberships
 from portico.security.notices import SecurityNotices
 from portico.sessions.devices import device_name
 from portico.sessions.service import Sessions
@@ -46,6 +47,7 @@ class Deletions:
         notices: SecurityNotices,
         sessions: Sessions,
         sign_in: SignIn,
+        memberships: Memberships,
         erasers: tuple[Eraser, ...],
     ) -> None:
         """``erasers``: one for each feature that keeps something of a person, in an order the database allows."""
@@ -56,12 +58,13 @@ class Deletions:
         self._notices = notices
         self._sessions = sessions
         self._sign_in = sign_in
+        self._memberships = memberships
         self._erasers = erasers
 
     async def ask(self, visitor: Visitor, current_password: str) -> Failure | None:
         """Have one's account erased after two weeks; why not, or None. All other sessions end. Raises Throttled.
 
-        Asking again changes nothing.
+        Not while an organization has no other owner. Asking again changes nothing.
         """
         signed_in = get_signed_in(visitor)
         failure = await prove_password(self._sign_in, self._clock, visitor, current_password)
@@ -69,21 +72,24 @@ class Deletions:
             return failure
         now = self._clock.now()
 
-        async def body(tx: Transaction) -> None:
+        async def body(tx: Transaction) -> Failure | None:
+            left_alone = await self._memberships.find_left_alone(tx, signed_in.account.id)
             account = await self._accounts.find_account(tx, signed_in.account.id)
             if account is None or account.epoch != signed_in.session.epoch:
                 raise NotSignedIn("everything of this account was ended meanwhile")
+            if left_alone is not None and account.delete_at is None:
+                return Failure(code="my_account.delete.last_owner", params={"organization": left_alone.name})
             delete_at = await self._protection.plan_deletion(tx, now, account)
             if delete_at is None:
-                return
+                return None
             await self._sessions.end_others(tx, now, signed_in.session)
             notice = DeletionAsked(
                 handle=account.handle, at=now, device=device_name(visitor.user_agent), delete_at=delete_at
             )
             await self._notices.send(tx, now, account, notice, language=visitor.language)
+            return None
 
-        await self._database.transact(body)
-        return None
+        return await self._database.transact(body)
 
     async def keep(self, visitor: Visitor) -> bool:
         """Keep one's account after all; False if it was not to be erased. Good as long as the account is there."""

@@ -1,0 +1,1 @@
+"""Members: who belongs to an organization, changed by its admins and by themselves."""

@@ -1,0 +1,87 @@
+"""``portico organizations``: an operator at the machine founds, names, switches and changes."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from portico.house import open_house
+from portico.settings import read_settings
+from tests.core.test_cli import Operator
+
+NORA, TOM = "nora@north-clinic.example", "tom@north-clinic.example"
+NORTH = "North Clinic"
+
+
+@pytest.fixture
+async def operator(tmp_path: Path) -> Operator:
+    """Somebody at a terminal, where Nora and Tom have accounts."""
+    typing = Operator(tmp_path)
+    house = await open_house(read_settings({**typing.environment, "PORTICO_MAIL_TRANSPORT": "maildir"}))
+    try:
+        for address in (NORA, TOM):
+            await house.database.transact(
+                lambda tx, address=address: house.accounts.add_account(  # type: ignore[misc]
+                    tx, house.clock.now(), address=address, first_name=address.partition("@")[0].capitalize()
+                )
+            )
+    finally:
+        await house.close()
+    return typing
+
+
+def say(operator: Operator, *words: str) -> str:
+    """The last line a command says, without what was logged."""
+    said = operator.succeed("organizations", *words, PORTICO_LOG_LEVEL="error")
+    return said.strip().splitlines()[-1]
+
+
+def refuse(operator: Operator, *words: str) -> str:
+    return operator.fail("organizations", *words, PORTICO_LOG_LEVEL="error")
+
+
+async def test_an_organization_from_the_first_day_to_its_members(operator: Operator) -> None:  # S44, S84, D27
+    await asyncio.to_thread(tell_the_story, operator)
+
+
+def tell_the_story(operator: Operator) -> None:
+    made = say(operator, "add", NORTH)
+    found = re.search(r"id ([0-9a-f-]{36})\.", made)
+    assert found is not None, made
+    assert "has this name" in refuse(operator, "add", "north clinic")
+    assert say(operator, "owner", NORTH, "nora") == f"{NORA} is an owner now."
+    assert say(operator, "feature", found[1], "password_enforcement", "on") == (
+        "password_enforcement is on for North Clinic."
+    )
+    assert "no second factor" in refuse(operator, "feature", NORTH, "mfa", "on")
+    assert say(operator, "members", "add", NORTH, TOM, "--type", "provider") == f"{TOM}: provider, member, active."
+    assert "a member already" in refuse(operator, "members", "add", NORTH, TOM)
+    changed = say(operator, "members", "change", NORTH, TOM, "--role", "admin")
+    assert changed == f"{TOM}: provider, admin, active."
+    assert say(operator, "members", "suspend", NORTH, TOM).endswith("suspended.")
+    assert say(operator, "list").split() == [found[1], "North", "Clinic", "active", "password_enforcement", "1", "1"]
+    assert say(operator, "members", "list", NORTH, "--state", "suspended").split()[1:] == [
+        TOM, "Tom", "provider", "admin", "suspended",
+    ]  # fmt: skip
+    assert say(operator, "members", "resume", NORTH, TOM).endswith("active.")
+    assert "nobody else could act" in refuse(operator, "members", "remove", NORTH, NORA)
+    assert say(operator, "members", "remove", NORTH, TOM) == f"{TOM} is no member of North Clinic any more."
+    assert "is suspended" in say(operator, "suspend", NORTH)
+    assert "active again" in say(operator, "resume", NORTH)
+    assert say(operator, "rename", NORTH, "Clinic of the North") == "It is called Clinic of the North now."
+
+
+async def test_what_is_not_there_is_said(operator: Operator) -> None:
+    await asyncio.to_thread(say, operator, "add", NORTH)
+    for words, why in (
+        (("suspend", "South Clinic"), "no organization called South Clinic"),
+        (("owner", NORTH, "nobody@north-clinic.example"), "no account nobody@north-clinic.example"),
+        (("suspend", "01900000-0000-7000-8000-000000000000"), "no such organization"),
+        (("members", "remove", NORTH, "tom"), "no such member"),
+        (("members", "change", NORTH, "tom"), "no such member"),
+        (("feature", NORTH, "mfa", "maybe"), "on or off"),
+        (("feature", NORTH, "coffee", "on"), "coffee"),
+        (("add", " "), "name of an organization"),
+    ):
+        assert why in await asyncio.to_thread(refuse, operator, *words), words
