@@ -15,7 +15,7 @@ from portico.organizations.policies.model import (
 from portico.organizations.policies.service import PAGE
 from portico.organizations.policy import Mfa, PolicyFields, SecondFactor
 from portico.sessions import store as sessions
-from tests.support.clinics import Clinic, open_clinic
+from tests.support.asking import Clinic, open_clinic
 from tests.support.dump import dump
 from tests.support.rows import DAY, MICROSECOND, NOW, add_device, add_session
 

@@ -7,7 +7,7 @@ import msgspec
 
 from portico.database.engine import Reader, Row, Transaction, Value
 from portico.kernel.clock import from_micros, to_micros
-from portico.organizations.model import Feature, MemberType, OrganizationState
+from portico.organizations.model import Feature, MemberType
 from portico.organizations.policies.model import AffectedMember, Looked, MemberCounts, WhyAffected
 from portico.organizations.policy import PolicyFields, PolicyVersion
 
@@ -76,15 +76,6 @@ async def list_versions(
         limit,
     )
     return [_version(row) for row in rows]
-
-
-async def hold_organization(tx: Transaction, organization_id: str) -> bool:
-    """Take the turn of changing an organization; False if it is suspended, or not there.
-
-    Whoever suspends it at the same moment, or changes its features, comes before us or waits until we are done.
-    """
-    sql = "UPDATE organizations SET version = version WHERE id = $1 AND state = $2"
-    return await tx.execute(sql, organization_id, OrganizationState.ACTIVE.value) == 1
 
 
 async def count_members(reader: Reader, organization_id: str, member_type: MemberType, looked: Looked) -> MemberCounts:
