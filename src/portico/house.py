@@ -8,15 +8,18 @@ from functools import cached_property
 
 from portico.accounts.pictures import Pictures
 from portico.accounts.profile import Profiles
+from portico.admin.audit import TrailReading
+from portico.database.lease import Fenced, Lease
 from portico.development.clinics import DemoClinics
 from portico.development.people import DemoPeople
 from portico.factors.erasure import erase_credentials
 from portico.foundations import Foundations
 from portico.ground import open_ground
-from portico.jobs.runner import Runner
-from portico.jobs.tasks import QUEUE_MAILS, Tasks
+from portico.jobs.runner import JOBS, Runner
+from portico.jobs.tasks import QUEUE_MAILS, SEAL_EVERY, Tasks
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
+from portico.kernel.tokens import new_id
 from portico.mail.requests import MailRequests
 from portico.my_account.address.service import ADDRESS_CHANGE, AddressChanges
 from portico.my_account.deletion.service import Deletions
@@ -244,6 +247,7 @@ class House(Foundations):
                 erase_credentials,
                 erase_attempts,
                 lambda tx, account: self.memberships.erase(tx, self.clock.now(), account),
+                lambda tx, account: self.audit.erase(tx, account.id),  # the last: the others may record events
             ),
         )
 
@@ -297,8 +301,16 @@ class House(Foundations):
     @cached_property
     def runner(self) -> Runner:
         """The jobs."""
+        lease = Lease(
+            self.database,
+            self.clock,
+            name=JOBS,
+            holder=new_id(self.chance, self.clock.now()),
+            span=self.settings.job_lease,
+        )
         tasks = Tasks(
             database=self.database,
+            own=Fenced(self.database, lease),
             clock=self.clock,
             mail_requests=self.mail_requests,
             address_changes=self.address_changes,
@@ -312,8 +324,16 @@ class House(Foundations):
             links=self.links,
             email_code=self.email_code,
             is_development=self.ground.is_development,
+            seal_every=min(SEAL_EVERY, self.settings.job_lease / 2),
         )
-        return Runner(tasks.jobs())
+        return Runner(tasks.jobs(), lease)
+
+    @cached_property
+    def trail_reading(self) -> TrailReading:
+        """The audit trail, for those who may read it."""
+        return TrailReading(
+            database=self.database, clock=self.clock, audit=self.audit, organizations=self.organizations
+        )
 
     @cached_property
     def mail_overview(self) -> MailOverview:

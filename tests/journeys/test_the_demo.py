@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from playwright.async_api import expect
 
 from portico.development.people import PEOPLE
 from tests.journeys.conftest import Browse
@@ -10,7 +11,7 @@ from tests.support.town import NEW_PASSWORD, Person, Town
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NORA, JUERGEN, PRIYA, TOM, MIA, OLGA, SVEN, HELEN = (
+NORA, JUERGEN, PRIYA, TOM, MIA, OLGA, SVEN, _HELEN = (
     Person(one.first_name, one.last_name, one.address, one.handle, one.password) for one in PEOPLE
 )
 
@@ -48,6 +49,20 @@ async def test_each_of_the_demo_people_is_as_the_page_says(browse: Browse, town:
         await browser.sign_in(someone, someone.password or "there-is-None-1")
         browser.language = "de" if someone is JUERGEN else "en"  # once signed in, pages are in his language
         await browser.hears(told)
+
+
+async def test_who_belongs_to_both_clinics_sees_who_asks_for_what(browse: Browse, town: Town) -> None:  # D9, D10
+    browser = await browse()
+    await browser.sign_in(SVEN)
+    await browser.hears("signin.announced.change_password", organizations="Harbour Practice")
+    await browser.press(browser.button("signin.announced.later"))
+    await browser.hears("my_account.greeting", name=SVEN.first_name)
+    await browser.page.goto("/account/organizations")
+    for name, days in {"North Clinic": 60, "Harbour Practice": 30}.items():
+        card = browser.page.locator("section.card").filter(has=browser.page.get_by_role("heading", name=name))
+        await expect(card).to_contain_text(browser.words("policy.asks.max_age_days", count=days))
+    in_the_end = browser.page.locator("section.card").last
+    await expect(in_the_end).to_contain_text(browser.words("policy.asks.max_age_days", count=30) + " Harbour Practice")
 
 
 async def test_the_button_in_the_mail_leads_to_the_reset(browse: Browse, town: Town) -> None:  # S26, S27
