@@ -23,6 +23,7 @@ from playwright.async_api import Browser, Page, Route
 
 from portico.development.people import PEOPLE
 from portico.ground import PACKAGE
+from portico.house import House
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues
 from portico.mail.letters import compose
@@ -30,10 +31,11 @@ from portico.mail.model import kind_of
 from portico.mail.samples import SAMPLES
 from portico.mail.stationery import Stationery
 from tests.support.chromium import DESKTOP, PHONE, Scheme, Size, chromium
+from tests.support.invitations import invite_to
 from tests.support.server import RunningServer, running_server
 from tests.support.storytellers import BrowserTeller
 from tests.support.tour import WALKS, Guests, Walk
-from tests.support.town import Person
+from tests.support.town import Person, open_town
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "screenshots"
@@ -48,7 +50,18 @@ COLOURS = 64
 _BY_HANDLE = {
     one.handle: Person(one.first_name, one.last_name, one.address, one.handle, one.password) for one in PEOPLE
 }
-GUESTS = Guests(active=_BY_HANDLE["nora"], must_change=_BY_HANDLE["priya.raman"], disabled=_BY_HANDLE["tom.okafor"])
+
+
+def guests(house: House) -> Guests:
+    """The people of the demo, and whom an organization invites there."""
+    clinics = iter(("North Clinic", "Harbour Practice"))
+    return Guests(
+        active=_BY_HANDLE["nora"],
+        must_change=_BY_HANDLE["priya.raman"],
+        disabled=_BY_HANDLE["tom.okafor"],
+        invite=lambda address: invite_to(house, next(clinics), address),
+    )
+
 
 _DIFFERS = (
     (re.compile(r"localhost:\d+"), "localhost:8000"),
@@ -138,13 +151,16 @@ async def _follow(
     await context.route("**/dev/mailbox/*/html", _freeze_letter)
     page = await context.new_page()
     await page.goto(f"/signin?language={language}")  # comes before the language of whoever signs in
-    async for stop in walk(BrowserTeller(server.base, language, context, page, has_script=True), GUESTS):
-        if only not in stop:
-            continue
-        names.append(stop)
-        await page.evaluate(_FREEZE, language)
-        await _take(page, folder, stop, language)
-        await _look(page, DESKTOP, "light")
+    async with open_town(server) as town:
+        async for stop in walk(
+            BrowserTeller(server.base, language, context, page, has_script=True), guests(town.house)
+        ):
+            if only not in stop:
+                continue
+            names.append(stop)
+            await page.evaluate(_FREEZE, language)
+            await _take(page, folder, stop, language)
+            await _look(page, DESKTOP, "light")
     await context.close()
     return names
 

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
 from portico.admin.audit_api import AuditApi
+from portico.admin.invitations_api import InvitationsApi
 from portico.admin.members_api import MembersApi
 from portico.admin.organizations_api import OrganizationsApi
 from portico.admin.policies_api import PoliciesApi
@@ -38,6 +39,8 @@ from portico.security.pages import SecurityPages
 from portico.sessions.door import SessionGate
 from portico.signin.api import SignInApi
 from portico.signin.door import Visitors
+from portico.signin.invitation_api import InvitationApi
+from portico.signin.invitation_pages import InvitationPages
 from portico.signin.pages import SignInPages
 from portico.signin.renewal_pages import RenewalPages
 from portico.signin.reset_api import ResetApi
@@ -190,7 +193,13 @@ class Doors:
             pages=self.pages, visitors=self.visitors, gate=self.gate, renewal=house.renewal, sign_in=house.sign_in
         )
         sign_up_api = SignUpApi(visitors=self.visitors, sign_up=house.sign_up, sign_in_api=api, chance=house.chance)
-        doors = (pages, sign_up_pages, renewal_pages, api, sign_up_api)
+        invitation_pages = InvitationPages(
+            pages=self.pages, visitors=self.visitors, gate=self.gate, accepting=house.accepting, sign_in=house.sign_in
+        )
+        invitation_api = InvitationApi(
+            visitors=self.visitors, gate=self.gate, accepting=house.accepting, sign_in_api=api, chance=house.chance
+        )
+        doors = (pages, sign_up_pages, renewal_pages, invitation_pages, api, sign_up_api, invitation_api)
         return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _reset(self) -> tuple[Endpoint, ...]:
@@ -231,6 +240,7 @@ class Doors:
                 memberships=house.memberships,
             ),
             MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
+            InvitationsApi(gate=self.gate, invitations=house.invitations, clock=house.clock),
             PoliciesApi(pages=self.pages, gate=self.gate, policies=house.policies, catalogues=self._ground.catalogues),
         )
         return tuple(endpoint for door in doors for endpoint in door.endpoints())

@@ -17,6 +17,7 @@ from portico.development.clinics import CLINICS
 from portico.development.people import PEOPLE
 from portico.doctor import examine
 from portico.house import House
+from portico.invitations_cli import invitations
 from portico.kernel.errors import Misconfigured, PorticoError
 from portico.kernel.messages import DEFAULT_LANGUAGE
 from portico.logs import configure_logs
@@ -37,6 +38,7 @@ cli = typer.Typer(
 )  # fmt: skip
 cli.add_typer(passwords, name="passwords")
 cli.add_typer(audit, name="audit")
+cli.add_typer(invitations, name="invitations")
 cli.add_typer(organizations, name="organizations")
 cli.add_typer(policies, name="policies")
 mails_cli = typer.Typer(rich_markup_mode=None)

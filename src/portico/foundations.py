@@ -6,6 +6,7 @@ Those of the :class:`~portico.house.House` stand on them. Each is built once, wh
 from functools import cached_property
 
 from portico.accounts.people import KnownPeople
+from portico.accounts.pictures import Pictures
 from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
@@ -27,6 +28,8 @@ from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
 from portico.organizations.authority import Authority
 from portico.organizations.changes import OrganizationChanges
+from portico.organizations.invitations.acceptance import Acceptance
+from portico.organizations.invitations.mailing import InvitationMail
 from portico.organizations.members.service import Memberships
 from portico.organizations.policies.service import Policies
 from portico.organizations.policies.standing import PolicyStamps, Standings
@@ -38,6 +41,7 @@ from portico.security.service import SecurityLinks
 from portico.sessions.model import SessionLengths
 from portico.sessions.service import Sessions
 from portico.settings import Settings
+from portico.signin.joining import Joining
 from portico.throttle.service import Throttle
 
 
@@ -115,9 +119,29 @@ class Foundations:
         return Accounts(self.chance, self.audit, self.mail)
 
     @cached_property
+    def pictures(self) -> Pictures:
+        """The profile pictures."""
+        return Pictures(self.audit)
+
+    @cached_property
     def organizations(self) -> Organizations:
         """The organizations and who belongs to them."""
         return Organizations(chance=self.chance, accounts=self.accounts, audit=self.audit)
+
+    @cached_property
+    def acceptance(self) -> Acceptance:
+        """What invitations are worth, and their acceptance."""
+        return Acceptance(accounts=self.accounts, audit=self.audit, organizations=self.organizations)
+
+    @cached_property
+    def joining(self) -> Joining:
+        """What decides about invitations."""
+        return Joining(accounts=self.accounts, acceptance=self.acceptance)
+
+    @cached_property
+    def invitation_mail(self) -> InvitationMail:
+        """The mails of invitations."""
+        return InvitationMail(chance=self.chance, accounts=self.accounts, mail=self.mail, acceptance=self.acceptance)
 
     @cached_property
     def authority(self) -> Authority:

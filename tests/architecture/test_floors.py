@@ -34,6 +34,7 @@ HOMES = {
     "typer": (
         "portico.audit_cli",
         "portico.cli",
+        "portico.invitations_cli",
         "portico.organizations_cli",
         "portico.passwords_cli",
         "portico.policies_cli",

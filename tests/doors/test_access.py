@@ -16,6 +16,7 @@ import pytest
 from portico.app import build_app
 from portico.house import open_house
 from portico.kernel.errors import Conflict
+from portico.kernel.tokens import token_hash
 from portico.organizations.model import MemberType, Role
 from portico.organizations.rules import AT_THE_MACHINE
 from portico.settings import read_settings
@@ -23,6 +24,7 @@ from portico.web.routing import Access, Endpoint, Routes
 from tests.architecture.source import modules
 from tests.support.databases import Templates
 from tests.support.dump import Dump, dump
+from tests.support.invitations import add_member, add_organization, invite
 from tests.support.pictures import picture
 from tests.support.refusals import assert_carried, assert_refused
 from tests.support.world import (
@@ -101,6 +103,10 @@ TABLE: dict[str, Access] = {
     "GET /account/not-me/done": ANYONE,
     "GET /account/not-me/{token}": ANYONE,
     "POST /account/devices/{device_id}/forget": SIGNED_IN,
+    "GET /invitation": ANYONE,
+    "POST /invitation": ANYONE,
+    "POST /invitation/sign-out": ANYONE,
+    "GET /invitation/{token}": ANYONE,
     "GET /help": ANYONE,
     "GET /api": ANYONE,
     "GET /healthz": ANYONE,
@@ -109,6 +115,8 @@ TABLE: dict[str, Access] = {
     "GET /api/v1/signin/{attempt_id}": HOLDER,
     "POST /api/v1/signin/{attempt_id}": HOLDER,
     "POST /api/v1/signup": ANYONE,
+    "POST /api/v1/invitations/look": ANYONE,
+    "POST /api/v1/invitations/accept": ANYONE,
     "POST /api/v1/tokens/refresh": ANYONE,
     "POST /api/v1/tokens/revoke": SIGNED_IN,
     "GET /api/v1/password-criteria": ANYONE,
@@ -170,6 +178,11 @@ TABLE: dict[str, Access] = {
     "GET /api/v1/account/methods": SIGNED_IN,
     "GET /api/v1/account/history": SIGNED_IN,
     "POST /api/v1/account/export": SIGNED_IN,
+    "GET /api/v1/organizations/{organization_id}/invitations": Access.SUPPORT,
+    "POST /api/v1/organizations/{organization_id}/invitations": Access.ADMIN,
+    "POST /api/v1/organizations/{organization_id}/invitations/bulk": Access.ADMIN,
+    "POST /api/v1/organizations/{organization_id}/invitations/{invitation_id}/resend": Access.SUPPORT,
+    "POST /api/v1/organizations/{organization_id}/invitations/{invitation_id}/revoke": Access.ADMIN,
     "GET /api/v1/openapi.json": ANYONE,
     "GET /api/v1/deployment": ANYONE,
 }
@@ -188,6 +201,8 @@ WORTHLESS = {
     "POST /account/passwordreset/new": "the form, which is bound to a link",
     "POST /signup/link": "the form, which is bound to a link",
     "POST /account/not-me": "the form, which is bound to a link",
+    "POST /invitation": "the form, which is bound to a link",
+    "POST /invitation/sign-out": "the form, which is bound to a link",
 }
 """Where anybody may knock, but what a stranger brings along is worth nothing."""
 TOM = "tom@north-clinic.example"
@@ -263,12 +278,22 @@ BODIES: dict[str, Any] = {
         "answer": {"answer": "password", "password": PASSWORD},
     },
     "POST /api/v1/signup": lambda: {"installation": "A" * 43, "address": "somebody@north-clinic.example"},
+    "POST /api/v1/invitations/look": lambda: {"token": "A" * 43},
+    "POST /api/v1/invitations/accept": lambda: {"token": "A" * 43, "installation": "A" * 43},
     "POST /api/v1/tokens/refresh": lambda: {"refresh_token": "A" * 43},
     "POST /api/v1/renewals": lambda: {"refresh_token": "A" * 43, "installation": "A" * 43},
     "POST /api/v1/password-reset/requests": lambda: {"identifier": "nobody"},
     "POST /api/v1/password-reset/link": lambda: {"token": "A" * 43},
     "POST /api/v1/password-reset": lambda: {"token": "A" * 43, "new_password": NEW_PASSWORD},
     "POST /api/v1/operator/mails/{mail_id}/bounced": lambda: {"reason": "550 5.1.1 nobody of that name"},
+    "POST /api/v1/organizations/{organization_id}/invitations": lambda: {
+        "address": "somebody@south-clinic.example",
+        "member_type": "staff",
+    },
+    "POST /api/v1/organizations/{organization_id}/invitations/bulk": lambda: {
+        "addresses": ["somebody@south-clinic.example", "nobody"],
+        "member_type": "staff",
+    },
     "POST /api/v1/organizations/{organization_id}/policies/{member_type}": lambda: {
         "based_on": 0,
         "fields": {"session_hours": 24},
@@ -314,7 +339,11 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
     attempt = await client.begin()
     sessions = (await client.call("GET", "/account/sessions")).json()["sessions"]
     kept = await client.send_bytes("PUT", "/account/picture", picture())
+    organization = await add_organization(world, f"Clinic {token_hash(str(attempt['ticket'])).hex()}")
+    await add_member(world, organization, await world.get_account(), Role.OWNER)
     values = {
+        "organization_id": organization.id,
+        "invitation_id": (await invite(client, organization, "kim@south-clinic.example"))["id"],
         "device_id": sessions[0]["device_id"],
         "digest": kept.json()["picture"],
         "attempt_id": page.request.url.path.rpartition("/")[2],
@@ -395,6 +424,8 @@ async def test_nobody_gets_further_than_the_table_lets_them(free_world: World) -
             assert_carried(told)
             assert told.status_code < 500
             if endpoint.access is HOLDER and "Tom" not in told.text:  # who is signed in is told that, and no more
+                assert_refused(told, 404)
+            if "{organization_id}" in endpoint.path:  # to those outside, it is not there
                 assert_refused(told, 404)
             if endpoint.access is OPERATOR:
                 assert_refused(told, 403)

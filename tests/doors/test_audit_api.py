@@ -40,20 +40,25 @@ async def become(world: World, account: Account, *memberships: tuple[str, str, s
     )
 
 
+async def found(world: World, organization_id: str) -> None:
+    """An organization with this id."""
+    made = Organization(
+        id=organization_id,
+        name=organization_id,
+        name_key=organization_id,
+        state=OrganizationState.ACTIVE,
+        features=frozenset(),
+        version=1,
+        created_at=world.clock.now(),
+    )
+    await world.house.database.transact(lambda tx: store.add_organization(tx, made))
+
+
 @pytest.fixture
 async def tom(free_world: World) -> Account:
     """Tom, and Olga; and the two organizations."""
     for organization_id in (NORTH, SOUTH):
-        organization = Organization(
-            id=organization_id,
-            name=organization_id,
-            name_key=organization_id,
-            state=OrganizationState.ACTIVE,
-            features=frozenset(),
-            version=1,
-            created_at=free_world.clock.now(),
-        )
-        await free_world.house.database.transact(lambda tx, made=organization: store.add_organization(tx, made))
+        await found(free_world, organization_id)
     await free_world.add_person(OLGA, PASSWORD, first_name="Olga", last_name="Peters", is_operator=True)
     tom = await free_world.add_person(TOM, PASSWORD, first_name="Tom", last_name="Okafor")
     await become(free_world, tom, (NORTH, "staff", "admin"), (SOUTH, "patient", "member"))
@@ -204,7 +209,8 @@ async def test_an_organization_one_does_not_administer_is_not_there(
     free_world: World, toms: Native, tom: Account, what: str
 ) -> None:
     await record(free_world.house.database, SOUTH)
-    for organization in (SOUTH, "0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15", "none", "x", "%00", "%27--", "*"):
+    assert (await toms.call("GET", own(SOUTH, what))).status_code == 403, "an ordinary member"
+    for organization in ("0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15", "none", "x", "%00", "%27--", "*"):
         answer = await toms.call("GET", own(organization, what))
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), organization
     assert (await toms.call("GET", EVENTS)).status_code == 403

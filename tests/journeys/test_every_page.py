@@ -8,6 +8,7 @@ from portico.kernel.messages import PSEUDO
 from portico.signin.facts import ChangeReason
 from tests.support.axe import find_serious
 from tests.support.chromium import DESKTOP, PHONE, ZOOMED, Size, layout_shift
+from tests.support.invitations import invite_to
 from tests.support.storytellers import browser_teller
 from tests.support.tour import WALKS, Guests, Walk
 from tests.support.town import Town
@@ -95,6 +96,7 @@ async def move_in(town: Town, language: str = "en") -> Guests:
     """The people of one walk. Nobody's own language is the pseudo-language: it is picked in the browser only."""
     return Guests(
         active=await town.move_in("Nora", language="en" if language == PSEUDO else language),
+        invite=lambda address: invite_to(town.house, f"Clinic for {address}", address),
         must_change=await town.move_in("Priya", must_change=ChangeReason.FORCED),
         disabled=await town.move_in("Tom", state=AccountState.DISABLED),
     )

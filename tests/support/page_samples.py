@@ -482,6 +482,80 @@ SIGN_UP = (
     ),
 )
 
+_INVITED: Mapping[str, object] = {
+    "next_move": "create_account",
+    "organization": "North Clinic",
+    "inviter": "Ada Berg",
+    "member_type": message("invitation.as.provider"),
+    "role": None,
+    "address": "nora*****@north****",
+    "name": "",
+    "expires_at": AT,
+    "identifier": "",
+    "failure": None,
+}
+_ORGANIZATION = {"organization": "North Clinic"}
+
+
+def _over(state: str) -> Mapping[str, object]:
+    code = f"invitation.gone.{state}"
+    return {
+        "why": Message(code, _ORGANIZATION),
+        "next": Message(f"{code}.next", _ORGANIZATION),
+        "is_accepted": state == "accepted",
+    }
+
+
+INVITATIONS = (
+    PageSample("invitation", "invitation/show.html", _INVITED),
+    PageSample(
+        "invitation-sign-in",
+        "invitation/show.html",
+        {
+            **_INVITED,
+            "next_move": "sign_in",
+            "inviter": "",
+            "role": Message("invitation.role.admin", _ORGANIZATION),
+            "identifier": "nora",
+        },
+    ),
+    PageSample(
+        "invitation-sign-in-failed",
+        "invitation/show.html",
+        {**_INVITED, "next_move": "sign_in", "failure": _failed("identifier", "signin.identifier.missing")},
+    ),
+    PageSample(
+        "invitation-confirm",
+        "invitation/show.html",
+        {**_INVITED, "next_move": "confirm", "address": IDENTIFIER, "name": "Nora North"},
+    ),
+    PageSample(
+        "invitation-somebody-else",
+        "invitation/show.html",
+        {**_INVITED, "next_move": "sign_out", "name": "Tom Okafor"},
+    ),
+    PageSample(
+        "invitation-joined",
+        "invitation/joined.html",
+        {"heading": Message("invitation.joined", _ORGANIZATION), "lead": message("invitation.joined.lead")},
+    ),
+    PageSample(
+        "invitation-member-already",
+        "invitation/joined.html",
+        {
+            "heading": Message("invitation.member_already", _ORGANIZATION),
+            "lead": message("invitation.member_already.lead"),
+        },
+    ),
+    *(
+        PageSample(f"invitation-{state}", "invitation/gone.html", _over(state))
+        for state in ("accepted", "expired", "revoked", "paused", "invalid")
+    ),
+    PageSample("refused-invited-another", "signin/refused.html", _refused("invited_another", **_ORGANIZATION)),
+    PageSample("refused-already-member", "signin/refused.html", _refused("already_member", **_ORGANIZATION)),
+    PageSample("refused-invitation-over", "signin/refused.html", _refused("invitation_over")),
+)
+
 RESET = (
     PageSample("reset-request", "reset/request.html", {"identifier": "", "failure": None}),
     PageSample(
@@ -722,7 +796,7 @@ OTHERS = (
     PageSample("reference", "api/reference.html", {"operations": OPERATIONS, "openapi": "/api/openapi.json"}),
 )
 
-PAGES = (*SIGN_IN, *SIGN_UP, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
+PAGES = (*SIGN_IN, *SIGN_UP, *INVITATIONS, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
 
 
 def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:

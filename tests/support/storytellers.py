@@ -375,9 +375,12 @@ class ApiTeller(Storyteller):
 
     async def identify(self, identifier: str) -> None:
         """See :class:`Storyteller`."""
+        await self.begin("/signin", identifier=identifier)
+
+    async def begin(self, path: str, **body: str) -> None:
+        """Begin an attempt of any kind, and keep its ticket."""
         self._ticket = ""
-        body = {"installation": self.installation, "identifier": identifier}
-        self.attempt = await self.call("POST", "/signin", body)
+        self.attempt = await self.call("POST", path, {"installation": self.installation, **body})
         assert self._status == 201, self.attempt
         self._ticket = self.attempt["ticket"]
 
@@ -438,10 +441,7 @@ class ApiTeller(Storyteller):
 
     async def begin_sign_up(self, address: str) -> None:
         """See :class:`Storyteller`."""
-        self._ticket = ""
-        self.attempt = await self.call("POST", "/signup", {"installation": self.installation, "address": address})
-        assert self._status == 201, self.attempt
-        self._ticket = self.attempt["ticket"]
+        await self.begin("/signup", address=address)
 
     async def enter_code(self, code: str) -> None:
         """See :class:`Storyteller`."""

@@ -5,7 +5,7 @@ Whoever follows a walk looks at the page at each stop (axe, a ruler, a camera) a
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,6 +27,8 @@ class Guests:
     active: Person
     must_change: Person
     disabled: Person
+    invite: Callable[[str], Awaitable[object]]
+    """Has an organization invite an address."""
 
 
 Walk: TypeAlias = Callable[[BrowserTeller, Guests], AsyncIterator[str]]
@@ -111,6 +113,33 @@ async def walk_through_a_sign_up(teller: BrowserTeller, _guests: Guests) -> Asyn
     yield "create-account"
     await teller.page.goto(f"/signup/link/{'A' * 43}")
     yield "sign-up-link-gone"
+
+
+async def walk_through_an_invitation(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """Somebody new, somebody else at the same browser, and somebody who has an account."""
+    address = f"visitor.{SystemChance().draw_bytes(6).hex()}@north-clinic.example"
+    await guests.invite(address)
+    await teller.sign_in(guests.active)
+    await teller.page.goto(await _mailed_link(teller, address, "/invitation/"))
+    yield "invitation-somebody-else"
+    await teller.press(teller.primary)
+    yield "invitation"
+    await teller.press(teller.primary)
+    await teller.create_account("Ida", "Holm", NEW_PASSWORD)
+    yield "invitation-joined"
+    await teller.page.goto("/account")
+    await teller.sign_out()
+    await teller.page.goto("/invitation")
+    yield "invitation-gone"
+    await guests.invite(guests.active.address)
+    await teller.page.goto(await _mailed_link(teller, guests.active.address, "/invitation/"))
+    yield "invitation-sign-in"
+    await teller.field("signin.identify.label").fill("  ")
+    await teller.press(teller.primary)
+    yield "invitation-sign-in-empty"
+    await teller.sign_in(guests.active)
+    await teller.page.goto("/invitation")
+    yield "invitation-confirm"
 
 
 async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
@@ -208,6 +237,7 @@ WALKS: tuple[Walk, ...] = (
     walk_through_a_forced_change,
     walk_through_a_reset,
     walk_through_a_sign_up,
+    walk_through_an_invitation,
     walk_through_my_account,
     walk_through_the_safety_pages,
     walk_around_the_house,

@@ -19,6 +19,7 @@ from portico.mail.sender import Sender
 from portico.mail.service import Mail
 from portico.my_account.address.service import AddressChanges
 from portico.my_account.deletion.service import Deletions
+from portico.organizations.invitations.service import Invitations
 from portico.security.service import SecurityLinks
 from portico.sessions.service import Sessions
 from portico.signin.service import SignIn
@@ -32,6 +33,7 @@ SEAL_EVERY = timedelta(seconds=15)
 """So that an event is sealed within a minute, even if the server that seals has just died."""
 SWEEP_EVERY = timedelta(minutes=15)
 MAIL_MEMORY = timedelta(days=90)
+INVITATION_MEMORY = timedelta(days=90)
 QUEUE_MAILS = "queue mails"
 
 
@@ -55,6 +57,7 @@ class Tasks:
         sign_in: SignIn,
         links: MailedLinkFactor,
         email_code: EmailCodeFactor,
+        invitations: Invitations,
         is_development: bool,
         seal_every: timedelta,
     ) -> None:
@@ -73,6 +76,7 @@ class Tasks:
         self._sign_in = sign_in
         self._links = links
         self._email_code = email_code
+        self._invitations = invitations
         self._is_development = is_development
         self._seal_every = seal_every
 
@@ -134,6 +138,7 @@ class Tasks:
             lambda tx: self._security.sweep(tx, now),
             lambda tx: self._address_changes.sweep(tx, now),
             lambda tx: self._email_code.sweep(tx, now),
+            lambda tx: self._invitations.sweep(tx, now - INVITATION_MEMORY),
             sweep_mail,
         ):
             while await self._own.transact(sweep):

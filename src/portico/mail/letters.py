@@ -23,6 +23,7 @@ from portico.mail.model import (
     MailMessage,
     NewAddressCode,
     NotMeDone,
+    OrganizationInvitation,
     PasswordChanged,
     PasswordResetLink,
     SecurityNotice,
@@ -37,6 +38,8 @@ NOT_ME_PATH = "/account/not-me"
 ACCOUNT_PATH = "/account"
 SIGN_UP_LINK_PATH = "/signup/link"
 """Where a sign-up goes on by its mailed link, which adds ``/<token>``."""
+INVITATION_PATH = "/invitation"
+"""Where an invitation is looked at and accepted; a link adds ``/<token>``."""
 SIGN_IN_PATH = "/signin"
 HELP_PATH = "/help"
 """The built-in help page, for a brand without one of its own."""
@@ -168,6 +171,8 @@ def _body(message: MailMessage, voice: _Voice) -> tuple[str, tuple[Block, ...]]:
             return "mail.sign_up.subject", _sign_up(message, voice)
         case AccountExists():
             return "mail.account_exists.subject", _account_exists(message, voice)
+        case OrganizationInvitation():
+            return "mail.invitation.subject", _invitation(message, voice)
         case TestMessage():
             return "mail.test.subject", (
                 voice.paragraph("mail.test.works"),
@@ -338,6 +343,25 @@ def _account_exists(message: AccountExists, voice: _Voice) -> tuple[Block, ...]:
         voice.paragraph("mail.account_exists.forgotten"),
         Link(voice.say("mail.account_exists.reset"), f"{voice.base_url}{RESET_PATH}"),
         SmallPrint(voice.say("mail.ignore")),
+    )
+
+
+def _invitation(message: OrganizationInvitation, voice: _Voice) -> tuple[Block, ...]:
+    """Who asks, what for, and that a stranger to it all may look away."""
+    names = {"organization": one_line(message.organization), "inviter": one_line(message.inviter)}
+    asked_by = "by" if message.inviter else "by_nobody"
+    role = () if message.role == "member" else (voice.paragraph(f"mail.invitation.role.{message.role}", names),)
+    own = (voice.identifier(message.handle),) if message.handle else ()
+    what_now = "sign_in" if message.handle else "create"
+    return (
+        voice.paragraph(f"mail.invitation.{asked_by}", names),
+        voice.paragraph(f"mail.invitation.as.{message.member_type}", names),
+        *role,
+        voice.paragraph(f"mail.invitation.{what_now}"),
+        *own,
+        voice.button("mail.invitation.button", f"{INVITATION_PATH}/{message.link_token}"),
+        SmallPrint(voice.say("mail.reset_link.until", {"instant": voice.instant(message.expires_at)})),
+        SmallPrint(voice.say("mail.invitation.ignore", names)),
     )
 
 

@@ -158,6 +158,23 @@ class AccountExists(_Parameters, frozen=True, kw_only=True, tag="account_exists"
     handle: str
 
 
+class OrganizationInvitation(_Parameters, frozen=True, kw_only=True, tag="organization_invitation"):
+    """An organization invites whoever reads this address: who it is, who asks, and what they would be there.
+
+    ``handle`` is the Portico ID of the account this mailbox belongs to, if it has one; ``inviter`` is empty where
+    nobody in particular asks.
+    """
+
+    organization: str
+    inviter: str = ""
+    member_type: str
+    role: str
+    handle: str = ""
+    link_token: Secret
+    expires_at: datetime
+    time_zone: str = ""
+
+
 MailMessage: TypeAlias = (
     PasswordResetLink
     | PasswordChanged
@@ -172,6 +189,7 @@ MailMessage: TypeAlias = (
     | NotMeDone
     | SignUpCode
     | AccountExists
+    | OrganizationInvitation
     | TestMessage
 )
 
@@ -286,7 +304,7 @@ def kind_of(message: MailMessage) -> str:
 def dead_at(message: MailMessage) -> datetime | None:
     """When what a message carries stops working; None if it carries nothing that does."""
     match message:
-        case PasswordResetLink() | SignUpCode():
+        case PasswordResetLink() | SignUpCode() | OrganizationInvitation():
             return message.expires_at
         case AddressChangeAsked() | NewAddressCode():
             return message.code_until

@@ -145,6 +145,16 @@ async def drop_mails(tx: Transaction, account_id: str, kinds: Sequence[str], now
     return dropped
 
 
+async def drop_mail(tx: Transaction, mail_id: str, now: datetime) -> bool:
+    """Drop one queued mail, for the same reason; False if it is on its way or settled."""
+    dropped = await tx.execute(
+        "UPDATE outbox SET status = 'dropped', sealed = NULL, settled_at = $2 WHERE status = 'queued' AND id = $1",
+        mail_id,
+        to_micros(now),
+    )
+    return dropped == 1
+
+
 async def adopt(tx: Transaction, account_id: str, recipient: str) -> None:
     """Note whose the mails to an address were, now that it has an account."""
     await tx.execute(

@@ -107,6 +107,13 @@ class Mail:
             _log.info("mail.dropped", mails=dropped, why="void", account=account_id)
         return dropped
 
+    async def drop_mail(self, tx: Transaction, now: datetime, mail_id: str) -> bool:
+        """Drop one queued mail, because its link is dead now; False if it is on its way or settled."""
+        dropped = await outbox.drop_mail(tx, mail_id, now)
+        if dropped:
+            _log.info("mail.dropped", mails=1, why="void", mail=mail_id)
+        return dropped
+
     def open_mail(self, mail: ClaimedMail) -> MailMessage | None:
         """The message of a claimed mail; None if it was sealed with a lost key or is of no kind we know."""
         secret: dict[str, str] = {}

@@ -19,6 +19,7 @@ from portico.mail.service import Mail
 from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
+from portico.signin.joining import Joining
 from portico.signin.new_password import PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
 
@@ -35,6 +36,7 @@ class AccountCreation:
         mail: Mail,
         password: PasswordFactor,
         password_change: PasswordChange,
+        joining: Joining,
         criteria: PasswordCriteria,
         terms: Terms | None,
     ) -> None:
@@ -42,10 +44,13 @@ class AccountCreation:
         self._mail = mail
         self._password = password
         self._password_change = password_change
+        self._joining = joining
         self._criteria = criteria
         self._terms = terms
 
-    async def find_failure(self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer) -> Failure | None:
+    async def find_failure(
+        self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer, now: datetime
+    ) -> Failure | None:
         """Why an account cannot be made of an answer; None if it can."""
         if await self._accounts.find_by_key(reader, address_key(attempt.identifier) or "") is not None:
             return TAKEN
@@ -57,7 +62,7 @@ class AccountCreation:
             return Failure(code="signup.terms_missing", field="accepts_terms")
         chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
         about = OwnData(address=attempt.identifier, first_name=answer.first_name, last_name=answer.last_name)
-        policy = (await self._criteria.get(None)).policy
+        policy = (await self._criteria.find_for(reader, attempt, now)).policy
         return await self._password_change.find_failure(reader, None, chosen, about, policy)
 
     async def prepare(self, answer: CreateAccountAnswer) -> NewPassword:
@@ -77,6 +82,7 @@ class AccountCreation:
             language=attempt.language,
             time_zone=answer.time_zone if is_zone(answer.time_zone) else "",
             terms=self._terms.version if self._terms else "",
+            created_by=await self._joining.find_organization(tx, attempt, now),
         )
         await self._mail.adopt_mails(tx, account.id, attempt.identifier)
         await self._password.set_password(tx, now, account.id, new, PasswordProperties())

@@ -67,7 +67,8 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try. ``identifier`` is what was typed; ``account_id`` stays None while nobody by that name exists.
 
-    ``former_holder_hash`` is who held it before a mailed link was opened in another browser.
+    ``former_holder_hash`` is who held it before a mailed link was opened in another browser; ``invitation_id``
+    names what is accepted.
     """
 
     id: str
@@ -91,6 +92,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     language: str = ""
     former_holder_hash: bytes | None = None
+    invitation_id: str | None = None
+
+    @property
+    def goes_on_with_session(self) -> bool:
+        """Whether an open session is decided about again, from what it has proven, instead of one being opened."""
+        joins_signed_in = self.purpose is Purpose.ACCEPT_INVITATION and self.session_id is not None
+        return self.purpose is Purpose.RENEW or joins_signed_in
 
     def with_proof(self, proof: Proof) -> "Attempt":
         """The attempt after a good answer: the proof kept, the last failure forgotten."""

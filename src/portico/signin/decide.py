@@ -5,7 +5,7 @@ anything to ask, the attempt is finished. It is pure: the same facts always give
 desktop, refresh and reset all come through here, and nothing but a finished attempt opens a session.
 """
 
-from portico.signin.attempt import Purpose
+from portico.signin.attempt import Attempt, Purpose
 from portico.signin.facts import Facts
 from portico.signin.rules import RULES
 from portico.signin.steps import Finished, Outcome, Refused, RefusedReason, Step
@@ -29,7 +29,12 @@ def next_step(facts: Facts) -> Step:
         step = rule(facts)
         if step is not None:
             return _without_interaction(step) if not facts.attempt.demands.interaction else step
-    return Finished(outcome=OUTCOMES[facts.attempt.purpose])
+    return Finished(outcome=_outcome(facts.attempt))
+
+
+def _outcome(attempt: Attempt) -> Outcome:
+    """What a finished attempt brings about; whoever joins while signed in keeps the session."""
+    return Outcome.STAMP_POLICY if attempt.goes_on_with_session else OUTCOMES[attempt.purpose]
 
 
 def _without_interaction(step: Step) -> Step:

@@ -7,6 +7,7 @@ import msgspec
 
 from portico.accounts.model import AccountState
 from portico.factors.proof import ProofKind
+from portico.organizations.invitations.model import Invitation
 from portico.signin.attempt import Attempt
 
 
@@ -74,6 +75,20 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     password_set_at: datetime | None = None
 
 
+class Invited(msgspec.Struct, frozen=True, kw_only=True):
+    """The invitation an attempt accepts, by the name of the ``organization``.
+
+    ``is_open``: it can be accepted now, by this attempt. ``is_theirs``: the account that was named has the address that
+    is invited, or there is none yet and the mailbox is proven. ``is_member``: it belongs to the organization already.
+    """
+
+    invitation: Invitation
+    organization: str
+    is_open: bool
+    is_theirs: bool
+    is_member: bool
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. ``person`` is None when nobody by that name exists; ``enrolled`` lists usable factors, default first.
 
@@ -89,3 +104,4 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     blocked_until: datetime | None = None
     resend_at: datetime | None = None
     terms: Terms | None = None
+    invited: Invited | None = None

@@ -14,6 +14,7 @@ from portico.organizations.folding import FoldedPolicy
 from portico.organizations.policies.standing import Standing, Standings
 from portico.signin.attempt import Attempt, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts, PasswordRule, Person, Policy, Terms
+from portico.signin.joining import Joining, belonging_to
 
 
 class Gatherer:
@@ -26,12 +27,14 @@ class Gatherer:
         password: PasswordFactor,
         email_code: EmailCodeFactor,
         standings: Standings,
+        joining: Joining,
         terms: Terms | None = None,
     ) -> None:
         self._accounts = accounts
         self._password = password
         self._email_code = email_code
         self._standings = standings
+        self._joining = joining
         self._terms = terms
 
     async def gather(
@@ -45,9 +48,11 @@ class Gatherer:
         account_id = attempt.account_id or NOBODY
         account = await self._accounts.find_account(reader, account_id)
         password = await self._password.find_credential(reader, account_id)
+        invited = await self._joining.find(reader, attempt, account, now)
         policy = Policy()
         if account is not None and attempt.proofs:
-            policy = policy_of(await self._standings.find(reader, account.memberships, now))
+            joining = belonging_to(invited)
+            policy = policy_of(await self._standings.find(reader, account.memberships, now, joining=joining))
         return Facts(
             now=now,
             attempt=attempt,
@@ -57,6 +62,7 @@ class Gatherer:
             blocked_until=blocked_until,
             resend_at=await self._find_resend_at(reader, attempt),
             terms=self._terms,
+            invited=invited,
         )
 
     async def _find_resend_at(self, reader: Reader, attempt: Attempt) -> datetime | None:

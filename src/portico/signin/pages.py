@@ -46,7 +46,7 @@ from portico.web.routing import Access, Endpoint
 from portico.web.templates import Failure, ShownPerson
 
 HOME = "/account"
-_GONE = frozenset({RefusedReason.ATTEMPT_OVER, RefusedReason.CONTINUED_ELSEWHERE})
+_GONE = frozenset({RefusedReason.ATTEMPT_OVER, RefusedReason.CONTINUED_ELSEWHERE, RefusedReason.INVITATION_OVER})
 
 
 class IdentifyForm(Form, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ from portico.kernel.messages import Message, message
 from portico.organizations.folding import FoldedPolicy
 from portico.organizations.model import Belonging
 from portico.organizations.policies.standing import Standings
+from portico.signin.attempt import Attempt
+from portico.signin.joining import Joining, belonging_to
 
 
 class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,15 +46,24 @@ class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
 class PasswordCriteria:
     """Finds the criteria for people."""
 
-    def __init__(self, *, database: Database, clock: Clock, accounts: Accounts, standings: Standings) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, accounts: Accounts, standings: Standings, joining: Joining
+    ) -> None:
         self._database = database
         self._clock = clock
         self._accounts = accounts
         self._standings = standings
+        self._joining = joining
 
     async def get(self, account_id: str | None) -> AskedCriteria:
         """The criteria as they are now."""
         return await self.find(self._database, account_id, self._clock.now())
+
+    async def find_for(self, reader: Reader, attempt: Attempt, now: datetime) -> AskedCriteria:
+        """The criteria for the new password of an attempt; where it accepts an invitation, those of who invites too."""
+        account = await self._accounts.find_account(reader, attempt.account_id) if attempt.account_id else None
+        invited = await self._joining.find(reader, attempt, account, now)
+        return await self.find(reader, attempt.account_id, now, joining=belonging_to(invited))
 
     async def find(
         self, reader: Reader, account_id: str | None, now: datetime, *, joining: Belonging | None = None

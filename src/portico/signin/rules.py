@@ -11,7 +11,7 @@ import msgspec
 
 from portico.accounts.model import AccountState
 from portico.factors.proof import ProofKind, proven_classes
-from portico.signin.attempt import AttemptState, Mark, Purpose
+from portico.signin.attempt import Attempt, AttemptState, Mark, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts
 from portico.signin.steps import (
     Announced,
@@ -52,6 +52,24 @@ def too_many_tries(facts: Facts) -> Step | None:
     return Refused(reason=RefusedReason.TOO_MANY_TRIES, until=facts.blocked_until)
 
 
+def invitation_over(facts: Facts) -> Step | None:
+    """There is nothing to accept any more.
+
+    Where somebody has accepted, whoever is here shows first who they are, and members are then told that they are some;
+    before that, nobody's name makes a difference.
+    """
+    attempt, invited = facts.attempt, facts.invited
+    if attempt.purpose is not Purpose.ACCEPT_INVITATION:
+        return None
+    if invited is None:
+        return Refused(reason=RefusedReason.INVITATION_OVER)
+    is_taken = invited.invitation.accepted_at is not None
+    may_be_theirs = is_taken and (invited.is_member or not attempt.proofs)
+    if invited.is_open or may_be_theirs:
+        return None
+    return Refused(reason=RefusedReason.INVITATION_OVER, organization=invited.organization)
+
+
 def nobody_named(facts: Facts) -> Step | None:
     """Nobody has said who they are, and no proof has."""
     attempt = facts.attempt
@@ -61,8 +79,12 @@ def nobody_named(facts: Facts) -> Step | None:
 
 
 def first_proof_missing(facts: Facts) -> Step | None:
-    """Nothing is proven yet. Asked alike of known and unknown people (D20); not of those who have no account yet."""
-    if facts.attempt.proofs or facts.attempt.purpose is Purpose.SIGN_UP:
+    """Nothing is proven yet. Asked alike of known and unknown people (D20); not of those who have no account yet.
+
+    The link of an invitation confirms a mailbox; of an account that was there before it proves nothing.
+    """
+    attempt = facts.attempt
+    if attempt.purpose is Purpose.SIGN_UP or (attempt.proofs and not _has_invitation_link_only(attempt)):
         return None
     if facts.attempt.purpose is Purpose.RESET_PASSWORD:
         return Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST)
@@ -81,7 +103,9 @@ def mailbox_not_confirmed(facts: Facts) -> Step | None:
 def account_missing(facts: Facts) -> Step | None:
     """The mailbox is confirmed, so there may be an account, and there is none yet."""
     attempt = facts.attempt
-    if attempt.purpose is not Purpose.SIGN_UP or Mark.ACCOUNT_CREATED in attempt.marks:
+    signs_up = attempt.purpose is Purpose.SIGN_UP and Mark.ACCOUNT_CREATED not in attempt.marks
+    accepts = facts.invited is not None and facts.invited.is_open and attempt.account_id is None
+    if not signs_up and not accepts:
         return None
     return CreateAccount(address=attempt.identifier, terms_url=facts.terms.url if facts.terms else None)
 
@@ -110,6 +134,18 @@ def account_closed_or_disabled(facts: Facts) -> Step | None:
         return None
     is_closed = facts.person.state is AccountState.CLOSED
     return Refused(reason=RefusedReason.CLOSED if is_closed else RefusedReason.DISABLED)
+
+
+def invited_somebody_else(facts: Facts) -> Step | None:
+    """Nobody joins with another account than the one that is invited, and nobody twice."""
+    invited = facts.invited
+    if invited is None:
+        return None
+    if not invited.is_theirs:
+        return Refused(reason=RefusedReason.INVITED_ANOTHER, organization=invited.organization)
+    if invited.is_member:
+        return Refused(reason=RefusedReason.ALREADY_MEMBER, organization=invited.organization)
+    return None
 
 
 def proofs_too_old(facts: Facts) -> Step | None:
@@ -162,6 +198,7 @@ def change_is_announced(facts: Facts) -> Step | None:
 RULES: tuple[Rule, ...] = (
     attempt_over,
     too_many_tries,
+    invitation_over,
     nobody_named,
     first_proof_missing,
     mailbox_not_confirmed,
@@ -169,6 +206,7 @@ RULES: tuple[Rule, ...] = (
     nobody_there,
     second_class_missing,
     account_closed_or_disabled,
+    invited_somebody_else,
     proofs_too_old,
     reset_asked,
     password_must_change,
@@ -191,6 +229,14 @@ def _kinds_towards(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
     """The enrolled kinds the demand allows that have not been given yet."""
     given = {proof.kind for proof in facts.attempt.proofs}
     return tuple(kind for kind in facts.enrolled if kind in demand.kinds and kind not in given)
+
+
+def _has_invitation_link_only(attempt: Attempt) -> bool:
+    """Whether an account that was not made in this attempt is to join by nothing but its mailed link."""
+    is_new = attempt.account_id is None or Mark.ACCOUNT_CREATED in attempt.marks
+    if attempt.purpose is not Purpose.ACCEPT_INVITATION or is_new:
+        return False
+    return all(proof.kind is ProofKind.MAILED_LINK for proof in attempt.proofs)
 
 
 def _due_change(facts: Facts) -> ChangePassword | None:
@@ -217,7 +263,7 @@ def _once_fresh(change: ChangePassword, facts: Facts) -> Step:
     """
     attempt = facts.attempt
     since = attempt.created_at - RENEWAL_FRESH
-    if attempt.purpose is not Purpose.RENEW or any(
+    if not attempt.goes_on_with_session or any(
         proof.at >= since for proof in attempt.proofs if proof.kind is ProofKind.PASSWORD
     ):
         return change

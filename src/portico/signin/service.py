@@ -42,10 +42,11 @@ from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, AttemptS
 from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
+from portico.signin.joining import Joining
 from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.password_criteria import PasswordCriteria
-from portico.signin.situation import Beginning, Situation, Visitor
+from portico.signin.situation import Beginning, Situation, Visitor, unfinished, whole
 from portico.signin.steps import ChangePassword, CreateAccount, Finished, Refused, RefusedReason
 from portico.signin.tries import Tries
 from portico.throttle.rates import TooMany
@@ -71,6 +72,7 @@ class SignIn:
         codes: Codes,
         account_creation: AccountCreation,
         gatherer: Gatherer,
+        joining: Joining,
         criteria: PasswordCriteria,
         outcomes: Outcomes,
         password_change: PasswordChange,
@@ -88,6 +90,7 @@ class SignIn:
         self._codes = codes
         self._account_creation = account_creation
         self._gatherer = gatherer
+        self._joining = joining
         self._criteria = criteria
         self._outcomes = outcomes
         self._password_change = password_change
@@ -164,6 +167,8 @@ class SignIn:
         """Decide; if nothing is missing, spend the attempt and carry out its outcome. The last move of each answer."""
         facts = await self._gatherer.gather(tx, attempt, now)
         step = next_step(facts)
+        if isinstance(step, Finished) and not await self._joining.join(tx, facts, now):
+            step = unfinished(next_step(await self._gatherer.gather(tx, attempt, now)))
         opened = None
         if isinstance(step, Finished):
             await self._outcomes.note_rehearsal(tx, facts)
@@ -246,7 +251,7 @@ class SignIn:
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
         about = own_data_of(await self._accounts.find_account(self._database, attempt.account_id or NOBODY))
-        policy = (await self._criteria.get(attempt.account_id)).policy
+        policy = (await self._criteria.find_for(self._database, attempt, self._clock.now())).policy
         failure = await self._password_change.find_failure(self._database, attempt.account_id, answer, about, policy)
         if failure is not None:
             return await self._fail(attempt, failure)
@@ -304,7 +309,7 @@ class SignIn:
 
     async def _create_account(self, attempt: Attempt, answer: CreateAccountAnswer, visitor: Visitor) -> Situation:
         """Check names and password, hash outside the transaction, create the account inside and decide again."""
-        failure = await self._account_creation.find_failure(self._database, attempt, answer)
+        failure = await self._account_creation.find_failure(self._database, attempt, answer, self._clock.now())
         if failure is not None:
             return await self._fail(attempt, failure)
         new = await self._account_creation.prepare(answer)
@@ -316,7 +321,7 @@ class SignIn:
             if not is_fitting(answer, (await self._situation(tx, attempt, now)).step):
                 return await self.conclude(tx, attempt, visitor, now)
             created = await self._account_creation.apply(tx, now, attempt, answer, new)
-            return await self.conclude(tx, created, visitor, now)
+            return whole(await self.conclude(tx, created, visitor, now))
 
         for _ in range(_CREATIONS):
             with suppress(Conflict):  # somebody was faster: with the address, or with the Portico ID made from it
@@ -372,7 +377,7 @@ class SignIn:
         """The situation with the criteria of the new password, where the step asks for one."""
         if not isinstance(situation.step, ChangePassword | CreateAccount):
             return situation
-        criteria = await self._criteria.find(reader, situation.attempt.account_id, now)
+        criteria = await self._criteria.find_for(reader, situation.attempt, now)
         return msgspec.structs.replace(situation, criteria=criteria)
 
 

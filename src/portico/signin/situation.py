@@ -4,10 +4,11 @@ from datetime import datetime
 
 import msgspec
 
+from portico.kernel.errors import Conflict
 from portico.sessions.model import Opened, SignedIn
 from portico.signin.attempt import Attempt, ClientKind, Demands, Purpose
 from portico.signin.password_criteria import AskedCriteria
-from portico.signin.steps import Step
+from portico.signin.steps import Finished, Refused, RefusedReason, Step
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,3 +46,21 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     step: Step
     opened: Opened | None = None
     criteria: AskedCriteria | None = None
+
+
+def unfinished(step: Step) -> Step:
+    """The step of an attempt that could not be carried out, as it is now; raises Conflict if nothing says why."""
+    if isinstance(step, Finished):
+        raise Conflict("what the attempt was for has changed at the same moment")
+    return step
+
+
+def whole(situation: Situation) -> Situation:
+    """Where an attempt stands after its account was made; raises Conflict where that was for nothing.
+
+    An invitation that is over before its account has joined takes the account back with it.
+    """
+    step = situation.step
+    if isinstance(step, Refused) and step.reason is RefusedReason.INVITATION_OVER:
+        raise Conflict("the invitation was over at the same moment")
+    return situation

@@ -31,6 +31,10 @@ class RefusedReason(StrEnum):
     NO_USABLE_FACTOR = "no_usable_factor"
     CONTINUED_ELSEWHERE = "continued_elsewhere"
     INTERACTION_REQUIRED = "interaction_required"
+    INVITATION_OVER = "invitation_over"
+    """The invitation was accepted, revoked or sent anew, has expired, or waits."""
+    INVITED_ANOTHER = "invited_another"
+    ALREADY_MEMBER = "already_member"
 
 
 class Outcome(StrEnum):

@@ -16,7 +16,8 @@ _FAILURE = msgspec.json.Decoder(Failure)
 
 _COLUMNS = (
     "id, purpose, client_kind, holder_hash, device_hash, identifier, account_id, epoch, proofs, marks, demands, "
-    "return_to, persistent, failure, session_id, state, version, language, created_at, expires_at, former_holder_hash"
+    "return_to, persistent, failure, session_id, state, version, language, created_at, expires_at, former_holder_hash, "
+    "invitation_id"
 )
 
 
@@ -30,7 +31,7 @@ async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
     """Store a new attempt."""
     await tx.execute(
         f"INSERT INTO attempts ({_COLUMNS}) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
         attempt.id,
         attempt.purpose.value,
         attempt.client_kind.value,
@@ -52,6 +53,7 @@ async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
         to_micros(attempt.created_at),
         to_micros(attempt.expires_at),
         attempt.former_holder_hash,
+        attempt.invitation_id,
     )
 
 
@@ -153,4 +155,5 @@ def _attempt(row: Row) -> Attempt:
         created_at=from_micros(row["created_at"]),
         expires_at=from_micros(row["expires_at"]),
         former_holder_hash=None if row["former_holder_hash"] is None else bytes(row["former_holder_hash"]),
+        invitation_id=row["invitation_id"],
     )

@@ -101,6 +101,26 @@ class Throttle:
         taken = await self._take(tx, now, self._key("code request", attempt_id), self._limits.code_request)
         return taken if isinstance(taken, TooMany) else None
 
+    async def take_invitation(
+        self, tx: Transaction, now: datetime, organization_id: str, address_key: str, *, counts_together: bool = True
+    ) -> TooMany | None:
+        """Take one of the mails by which an organization may invite an address, and one of those for anybody.
+
+        ``counts_together``: whether the latter counts.
+        """
+        together = self._key("invitations", organization_id)
+        if counts_together:
+            taken = await self._take(tx, now, together, self._limits.invitation_organization)
+            if isinstance(taken, TooMany):
+                return taken
+        one = self._key("invitation", f"{organization_id} {address_key}")
+        taken = await self._take(tx, now, one, self._limits.invitation)
+        if isinstance(taken, Taken):
+            return None
+        if counts_together:
+            await store.untake(tx, together, self._limits.invitation_organization)
+        return taken
+
     async def sweep(self, tx: Transaction, now: datetime) -> int:
         """Forget what no longer slows anyone."""
         return await store.sweep(tx, now - COUNTER_MEMORY, now - self._limits.network_memory, _SWEEP_BATCH)

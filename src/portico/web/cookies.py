@@ -20,6 +20,9 @@ RESET_LINK_LIFETIME = timedelta(hours=1)
 SECURITY_LINK = "security_link"
 """The token of an opened link of a security mail, likewise."""
 SECURITY_LINK_LIFETIME = timedelta(hours=1)
+INVITATION_LINK = "invitation_link"
+"""The token of an opened invitation, likewise."""
+INVITATION_LINK_LIFETIME = timedelta(hours=1)
 SIGN_UP_LINK = "signup_link"
 """The token of an opened sign-up link, kept out of the address."""
 SIGN_UP_LINK_LIFETIME = timedelta(hours=1)

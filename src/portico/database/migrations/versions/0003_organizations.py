@@ -68,9 +68,11 @@ CREATE TABLE invitations (
     expires_at BIGINT NOT NULL,
     accepted_at BIGINT,
     accepted_by TEXT,
-    revoked_at BIGINT
+    revoked_at BIGINT,
+    mail_id TEXT
 );
-CREATE INDEX invitations_by_organization ON invitations (organization_id, created_at);
+CREATE INDEX invitations_by_organization ON invitations (organization_id, id);
+CREATE INDEX invitations_by_expiry ON invitations (expires_at);
 CREATE UNIQUE INDEX invitations_open ON invitations (organization_id, address_key)
     WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX invitations_by_address ON invitations (address_key);
