@@ -188,6 +188,7 @@ class Foundations:
             clock=self.clock,
             accounts=self.accounts,
             organizations=self.organizations,
+            authority=self.authority,
             audit=self.audit,
             has_breach_source=bool(settings.breached_password_service or settings.breached_password_filter),
         )
