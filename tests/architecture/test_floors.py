@@ -33,6 +33,7 @@ HOMES = {
     "sqlite3": ("portico.database",),
     "typer": (
         "portico.cli",
+        "portico.invitations_cli",
         "portico.organizations_cli",
         "portico.passwords_cli",
         "portico.policies_cli",

@@ -136,7 +136,7 @@ def test_what_has_become_of_an_invitation() -> None:  # D27
     assert msgspec.structs.replace(INVITATION, revoked_at=NOW).status(last) is InvitationStatus.REVOKED
 
 
-def test_addresses_are_masked_as_in_the_article() -> None:  # S76, D18
+def test_addresses_are_masked_as_in_the_article() -> None:  # D18
     assert masked_address("charlotte@emailhost.example") == "char*****@email****"
     assert masked_address("nora@vs.example") == "n*****@vs****"
     assert masked_address("nora.north@north-clinic.example") == "nora*****@north****"
