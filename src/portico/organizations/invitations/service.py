@@ -45,10 +45,10 @@ INVITATION = "invitation"
 PAGE = 50
 _BATCH = 25
 _SWEEP_BATCH = 5_000
-_FAULTS: dict[InviteOutcome, type[PorticoError]] = {
-    InviteOutcome.ALREADY_MEMBER: AlreadyMember,
-    InviteOutcome.MEMBER_SUSPENDED: MemberSuspended,
-    InviteOutcome.NOT_ALLOWED: NotAllowed,
+_FAULTS: dict[InviteOutcome, tuple[type[PorticoError], str]] = {
+    InviteOutcome.ALREADY_MEMBER: (AlreadyMember, "this person is a member already"),
+    InviteOutcome.MEMBER_SUSPENDED: (MemberSuspended, "this person's membership is suspended"),
+    InviteOutcome.NOT_ALLOWED: (NotAllowed, "the open invitation offers more than whoever invites may give"),
 }
 """What the outcome for one address is called where nothing else was asked."""
 
@@ -120,7 +120,8 @@ class Invitations:
 
         invited = await self._database.transact(body)
         if invited.outcome in _FAULTS:
-            raise _FAULTS[invited.outcome]
+            fault, detail = _FAULTS[invited.outcome]
+            raise fault(detail)
         if invited.invitation is None:
             raise InvitationOver("it was settled at the same moment")
         self._wake()
@@ -157,7 +158,7 @@ class Invitations:
                 raise Throttled(too_many.until - now)
             renewed = await self._renew(tx, now, held, found, offer, found.invited_by)
             if renewed is None:
-                raise InvitationOver
+                raise InvitationOver("it was accepted or taken back")
             return renewed
 
         renewed = await self._database.transact(body)
@@ -183,7 +184,7 @@ class Invitations:
                 await self._record(tx, now, EventKind.INVITATION_REVOKED, found, held)
             after = await self._get(tx, organization_id, invitation_id)
             if after.status(now) is not InvitationStatus.REVOKED:
-                raise InvitationOver
+                raise InvitationOver("it was accepted or taken back")
             return after
 
         return await self._database.transact(body)
