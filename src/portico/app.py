@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
+from portico.admin.audit_api import AuditApi
 from portico.admin.invitations_api import InvitationsApi
 from portico.admin.members_api import MembersApi
 from portico.admin.organizations_api import OrganizationsApi
@@ -137,6 +138,7 @@ class Doors:
             *self._reset(),
             *self._reset_help(),
             *self._operators(),
+            *self._audit(),
             *self._administration(),
             *self._my_account(),
             *self._safety(),
@@ -222,6 +224,9 @@ class Doors:
 
     def _operators(self) -> tuple[Endpoint, ...]:
         return OperatorApi(gate=self.gate, overview=self._house.mail_overview).endpoints()
+
+    def _audit(self) -> tuple[Endpoint, ...]:
+        return AuditApi(gate=self.gate, reading=self._house.trail_reading).endpoints()
 
     def _administration(self) -> tuple[Endpoint, ...]:
         """Organizations, their members and policies."""

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from portico.audit_cli import audit
 from portico.database.engine import Transaction
 from portico.database.sqlite import sqlite_path
 from portico.development.clinics import CLINICS
@@ -36,6 +37,7 @@ cli = typer.Typer(
     help="Portico, the front door of a messenger.",
 )  # fmt: skip
 cli.add_typer(passwords, name="passwords")
+cli.add_typer(audit, name="audit")
 cli.add_typer(invitations, name="invitations")
 cli.add_typer(organizations, name="organizations")
 cli.add_typer(policies, name="policies")

@@ -5,6 +5,7 @@ Those of the :class:`~portico.house.House` stand on them. Each is built once, wh
 
 from functools import cached_property
 
+from portico.accounts.people import KnownPeople
 from portico.accounts.pictures import Pictures
 from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
@@ -59,7 +60,7 @@ class Foundations:
     @cached_property
     def audit(self) -> Audit:
         """The audit trail."""
-        return Audit(self.chance)
+        return Audit(self.chance, KnownPeople())
 
     @cached_property
     def throttle(self) -> Throttle:

@@ -7,15 +7,18 @@ these; ``app`` puts the doors around them.
 from functools import cached_property
 
 from portico.accounts.profile import Profiles
+from portico.admin.audit import TrailReading
+from portico.database.lease import Fenced, Lease
 from portico.development.clinics import DemoClinics
 from portico.development.people import DemoPeople
 from portico.factors.erasure import erase_credentials
-from portico.foundations import Foundations
+from portico.flow import Flow
 from portico.ground import open_ground
-from portico.jobs.runner import Runner
-from portico.jobs.tasks import QUEUE_MAILS, Tasks
+from portico.jobs.runner import JOBS, Runner
+from portico.jobs.tasks import QUEUE_MAILS, SEAL_EVERY, Tasks
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
+from portico.kernel.tokens import new_id
 from portico.mail.requests import MailRequests
 from portico.my_account.address.service import ADDRESS_CHANGE, AddressChanges
 from portico.my_account.deletion.service import Deletions
@@ -26,146 +29,14 @@ from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.organizations.invitations.service import INVITATION, Invitations
 from portico.settings import Settings
-from portico.signin.accepting import Accepting
-from portico.signin.account_creation import AccountCreation
-from portico.signin.codes import SIGN_UP, Codes
+from portico.signin.codes import SIGN_UP
 from portico.signin.erasure import erase_attempts
-from portico.signin.facts import Terms
-from portico.signin.gather import Gatherer
-from portico.signin.new_password import PasswordChange
-from portico.signin.outcomes import Outcomes
-from portico.signin.password_criteria import PasswordCriteria
-from portico.signin.renewal import Renewal
-from portico.signin.reset import RESET, PasswordReset
-from portico.signin.service import SignIn
-from portico.signin.sign_up import SignUp
-from portico.signin.tries import Tries
+from portico.signin.reset import RESET
 from portico.throttle.rates import Limits
 
 
-class House(Foundations):
+class House(Flow):
     """Every service of a deployment, without doors."""
-
-    @cached_property
-    def password_change(self) -> PasswordChange:
-        """The one way in which a password is replaced."""
-        return PasswordChange(
-            accounts=self.accounts,
-            audit=self.audit,
-            notices=self.notices,
-            password=self.password,
-            criteria=self.password_criteria,
-            screen=self.screen,
-            throttle=self.throttle,
-        )
-
-    @cached_property
-    def password_criteria(self) -> PasswordCriteria:
-        """What a new password must be, for whom."""
-        return PasswordCriteria(
-            database=self.database,
-            clock=self.clock,
-            accounts=self.accounts,
-            standings=self.standings,
-            joining=self.joining,
-        )
-
-    @cached_property
-    def gatherer(self) -> Gatherer:
-        """Where the facts of a decision are found."""
-        return Gatherer(
-            accounts=self.accounts,
-            password=self.password,
-            email_code=self.email_code,
-            standings=self.standings,
-            joining=self.joining,
-            terms=self.terms,
-        )
-
-    @cached_property
-    def terms(self) -> Terms | None:
-        """The terms people accept when they sign up, if there are any."""
-        settings = self.settings
-        return Terms(url=settings.terms_url, version=settings.terms_version) if settings.terms_url else None
-
-    @cached_property
-    def codes(self) -> Codes:
-        """The codes mailed within attempts."""
-        return Codes(accounts=self.accounts, mail=self.mail, throttle=self.throttle, email_code=self.email_code)
-
-    @cached_property
-    def tries(self) -> Tries:
-        """The counters an answer draws on."""
-        return Tries(
-            database=self.database,
-            clock=self.clock,
-            accounts=self.accounts,
-            audit=self.audit,
-            sessions=self.sessions,
-            throttle=self.throttle,
-            email_code=self.email_code,
-        )
-
-    @cached_property
-    def sign_in(self) -> SignIn:
-        """The flow around the decision."""
-        return SignIn(
-            database=self.database,
-            clock=self.clock,
-            chance=self.chance,
-            accounts=self.accounts,
-            audit=self.audit,
-            sessions=self.sessions,
-            tries=self.tries,
-            factors=self.factors,
-            codes=self.codes,
-            account_creation=AccountCreation(
-                accounts=self.accounts,
-                mail=self.mail,
-                password=self.password,
-                password_change=self.password_change,
-                criteria=self.password_criteria,
-                joining=self.joining,
-                terms=self.terms,
-            ),
-            gatherer=self.gatherer,
-            joining=self.joining,
-            criteria=self.password_criteria,
-            outcomes=Outcomes(
-                accounts=self.accounts,
-                audit=self.audit,
-                sessions=self.sessions,
-                protection=self.protection,
-                notices=self.notices,
-            ),
-            password_change=self.password_change,
-            wake=self._wake_mail,
-        )
-
-    @cached_property
-    def accepting(self) -> Accepting:
-        """Accepting invitations."""
-        return Accepting(
-            database=self.database,
-            clock=self.clock,
-            accounts=self.accounts,
-            acceptance=self.acceptance,
-            sign_in=self.sign_in,
-        )
-
-    @cached_property
-    def sign_up(self) -> SignUp:
-        """Signing up."""
-        return SignUp(
-            database=self.database,
-            clock=self.clock,
-            throttle=self.throttle,
-            codes=self.codes,
-            email_code=self.email_code,
-            sign_in=self.sign_in,
-            wake=self._wake_mail,
-            is_open=self.settings.sign_up == "open",
-        )
 
     @cached_property
     def mail_requests(self) -> MailRequests:
@@ -177,36 +48,6 @@ class House(Foundations):
             INVITATION: self.invitation_mail.queue_mail,
         }
         return MailRequests(self.database, self.clock, handlers)
-
-    @cached_property
-    def renewal(self) -> Renewal:
-        """The renewal of sessions."""
-        return Renewal(
-            database=self.database,
-            clock=self.clock,
-            chance=self.chance,
-            sessions=self.sessions,
-            gatherer=self.gatherer,
-            sign_in=self.sign_in,
-        )
-
-    @cached_property
-    def reset(self) -> PasswordReset:
-        """The password reset."""
-        return PasswordReset(
-            database=self.database,
-            clock=self.clock,
-            accounts=self.accounts,
-            audit=self.audit,
-            mail=self.mail,
-            throttle=self.throttle,
-            links=self.links,
-            password_change=self.password_change,
-            criteria=self.password_criteria,
-            sign_in=self.sign_in,
-            wake=self._wake_mail,
-            reset_links=self.reset_links,
-        )
 
     @cached_property
     def my_account(self) -> MyAccount:
@@ -237,7 +78,7 @@ class House(Foundations):
             throttle=self.throttle,
             sessions=self.sessions,
             sign_in=self.sign_in,
-            wake=self._wake_mail,
+            wake=self.wake_mail,
         )
 
     @cached_property
@@ -263,6 +104,7 @@ class House(Foundations):
                 erase_credentials,
                 erase_attempts,
                 lambda tx, account: self.memberships.erase(tx, self.clock.now(), account),
+                lambda tx, account: self.audit.erase(tx, account.id),  # the last: the others may record events
             ),
         )
 
@@ -311,8 +153,16 @@ class House(Foundations):
     @cached_property
     def runner(self) -> Runner:
         """The jobs."""
+        lease = Lease(
+            self.database,
+            self.clock,
+            name=JOBS,
+            holder=new_id(self.chance, self.clock.now()),
+            span=self.settings.job_lease,
+        )
         tasks = Tasks(
             database=self.database,
+            own=Fenced(self.database, lease),
             clock=self.clock,
             mail_requests=self.mail_requests,
             address_changes=self.address_changes,
@@ -327,8 +177,16 @@ class House(Foundations):
             email_code=self.email_code,
             invitations=self.invitations,
             is_development=self.ground.is_development,
+            seal_every=min(SEAL_EVERY, self.settings.job_lease / 2),
         )
-        return Runner(tasks.jobs())
+        return Runner(tasks.jobs(), lease)
+
+    @cached_property
+    def trail_reading(self) -> TrailReading:
+        """The audit trail, for those who may read it."""
+        return TrailReading(
+            database=self.database, clock=self.clock, audit=self.audit, organizations=self.organizations
+        )
 
     @cached_property
     def invitations(self) -> Invitations:
@@ -343,7 +201,7 @@ class House(Foundations):
             organizations=self.organizations,
             authority=self.authority,
             languages=self.ground.catalogues.languages(),
-            wake=self._wake_mail,
+            wake=self.wake_mail,
         )
 
     @cached_property
@@ -362,7 +220,8 @@ class House(Foundations):
         """The people of the demo."""
         return DemoPeople(database=self.database, clock=self.clock, accounts=self.accounts, password=self.password)
 
-    def _wake_mail(self) -> None:
+    def wake_mail(self) -> None:
+        """Tell the job that works on requests for mail that there is one."""
         self.runner.wake(QUEUE_MAILS)
 
     async def close(self) -> None:

@@ -227,6 +227,14 @@ class Settings:
         timedelta(minutes=10), _span, "How long an access token is good.", shown="10m"
     )
 
+    job_lease: timedelta = setting(
+        timedelta(seconds=30),
+        _span,
+        "How long the server that does the jobs of all may be silent before another takes over; the trail is sealed "
+        "twice as often, every 15 seconds at the latest.",
+        shown="30s",
+    )
+
     log_format: str = setting("json", _one_of("json", "console"), "`json` for machines, `console` for people.")
     log_level: str = setting("info", _one_of("debug", "info", "warning", "error"), "What is logged.")
 

@@ -17,11 +17,11 @@ T = TypeVar("T")
 Config = Annotated[Path | None, typer.Option("--config", help="The TOML file with the settings.")]
 
 
-def open_settings(config: Path | None, *, is_development: bool = False) -> Settings:
-    """The settings; development mode has defaults of its own."""
+def open_settings(config: Path | None, *, is_development: bool = False, log_level: str = "") -> Settings:
+    """The settings; development mode has defaults of its own. ``log_level`` wins over the one they name."""
     defaults = {"mail_transport": "maildir", "log_format": "console", "log_level": "warning"} if is_development else {}
     settings = read_settings(file=config, defaults=defaults)
-    configure_logs(settings.log_format, settings.log_level)
+    configure_logs(settings.log_format, log_level or settings.log_level)
     return settings
 
 

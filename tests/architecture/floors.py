@@ -25,6 +25,7 @@ FEATURES = (
 CORE_NAMES = frozenset(
     {
         "attempt",
+        "chain",
         "claims",
         "decide",
         "facts",

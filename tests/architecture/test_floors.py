@@ -32,6 +32,7 @@ HOMES = {
     "sqlalchemy": ("portico.database",),
     "sqlite3": ("portico.database",),
     "typer": (
+        "portico.audit_cli",
         "portico.cli",
         "portico.invitations_cli",
         "portico.organizations_cli",

@@ -164,6 +164,10 @@ TABLE: dict[str, Access] = {
     "POST /api/v1/organizations/{organization_id}/members/{account_id}/suspend": ADMIN,
     "POST /api/v1/organizations/{organization_id}/members/{account_id}/resume": ADMIN,
     "POST /api/v1/organizations/{organization_id}/leave": SIGNED_IN,
+    "GET /api/v1/operator/audit/events": OPERATOR,
+    "GET /api/v1/operator/audit/export": OPERATOR,
+    "GET /api/v1/organizations/{organization_id}/audit/events": ADMIN,
+    "GET /api/v1/organizations/{organization_id}/audit/export": ADMIN,
     "GET /api/v1/account/devices": SIGNED_IN,
     "DELETE /api/v1/account/devices/{device_id}": SIGNED_IN,
     "POST /api/v1/account/handle": SIGNED_IN,
@@ -206,6 +210,12 @@ MIA = "mia@north-clinic.example"
 OLGA = "olga@north-clinic.example"
 """An operator."""
 SEEN = frozenset({"last_seen_at"})
+RECORDED = {
+    "GET /api/v1/operator/audit/export",
+    "GET /api/v1/organizations/{organization_id}/audit/export",
+}
+"""What only shows, and leaves an event all the same: who has taken the trail out is to be known."""
+"""Nora is its administrator, and nobody else is."""
 
 
 def row(endpoint: Endpoint) -> str:
@@ -509,7 +519,7 @@ async def test_looking_changes_nothing(free_world: World) -> None:  # rule 6, V3
         free_world.clock.advance(minutes=5)  # long enough for a session to be noted as used
         before = await dump(free_world.house.database, without=SEEN)
         for endpoint in free_world.app.routes.endpoints:
-            if not endpoint.is_read:
+            if not endpoint.is_read or row(endpoint) in RECORDED:
                 continue
             values = dict(owner.values)
             if endpoint.is_api:

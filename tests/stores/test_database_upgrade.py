@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from portico.accounts.model import AccountState
+from portico.audit.sealing.sealer import seal_batch
+from portico.audit.sealing.verifier import Verified, verify_database
 from portico.database.engine import Database, Transaction, Value, open_database
 from portico.database.migrate import upgrade
 from portico.database.schema import check_schema, find_schema_version
@@ -161,6 +163,25 @@ async def test_an_upgrade_loses_nothing(url: str) -> None:  # rule 9
         )
     await asyncio.to_thread(upgrade, url)
     assert (await read(url))[1] == after
+
+
+async def test_old_events_are_sealed(url: str) -> None:
+    await asyncio.to_thread(upgrade, url)
+    database = await open_database(url)
+    try:
+        told = Verified()
+        assert [finding async for finding in verify_database(database, (), told)] == []
+        assert (told.events, told.unsealed) == (1, 1)
+        assert await seal_batch(database) == 1
+        assert await seal_batch(database) == 0
+        told = Verified()
+        assert [finding async for finding in verify_database(database, (), told)] == []
+        assert (told.links, told.unsealed) == (1, 0)
+        await database.transact(lambda tx: tx.execute("UPDATE audit_events SET at = at + 1"))
+        (finding,) = [finding async for finding in verify_database(database, (), Verified())]
+        assert "altered" in finding.sentence
+    finally:
+        await database.close()
 
 
 async def test_everything_old_is_readable_and_people_get_in(url: str, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """The person's name on one line, or the Portico ID if there is none."""
-        return " ".join(part for part in (self.first_name, self.last_name) if part) or self.handle
+        return full_name(self.first_name, self.last_name) or self.handle
 
     @property
     def initials(self) -> str:
@@ -67,6 +67,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     def is_frozen(self, now: datetime) -> bool:
         """Whether "This was not me" bars changes of address, factors and handle at ``now`` (D22)."""
         return self.frozen_until is not None and now < self.frozen_until
+
+
+def full_name(first_name: str, last_name: str) -> str:
+    """A name on one line; empty if there is none."""
+    return " ".join(part for part in (first_name, last_name) if part)
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from portico.accounts import store
 from portico.accounts.model import Account
+from portico.accounts.people import organizations_of
 from portico.accounts.service import handle_hash
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
@@ -80,4 +81,6 @@ class Protection:
         """Delete a claimed account, once nothing refers to it. Its handle is nobody's for ever; its address is free."""
         await store.retire_handle(tx, handle_hash(account.handle_key), now)
         await store.delete_account(tx, account.id)
-        await self._audit.append(tx, now, Event(kind=EventKind.ACCOUNT_ERASED, subject_id=account.id))
+        organizations = organizations_of(account.memberships)
+        event = Event(kind=EventKind.ACCOUNT_ERASED, subject_id=account.id, organizations=organizations)
+        await self._audit.append(tx, now, event)

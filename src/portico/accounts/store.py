@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from portico.accounts.model import COLUMNS, Account, AccountState, Picture, Profile, account_of
-from portico.database.engine import Reader, Transaction
+from portico.database.engine import Reader, Row, Transaction
 from portico.kernel.clock import from_micros, to_micros
 from portico.kernel.normalise import NORMALISER_VERSION
 
@@ -27,6 +27,27 @@ async def find_account_by_handle(reader: Reader, handle_key: str) -> Account | N
     """The account with this handle key."""
     row = await reader.find_row(f"SELECT {_COLUMNS} FROM accounts WHERE handle_key = $1", handle_key)
     return account_of(row) if row else None
+
+
+async def find_person(reader: Reader, account_id: str) -> Row | None:
+    """What the audit trail has to know of an account."""
+    return await reader.find_row(
+        "SELECT first_name, last_name, handle, address, memberships, audit_salt, audit_digest FROM accounts "
+        "WHERE id = $1",
+        account_id,
+    )
+
+
+async def keep_digest(tx: Transaction, account_id: str, salt: bytes, digest: bytes, before: bytes | None) -> bool:
+    """Note under what the audit trail knows an account; False if that has changed meanwhile, or the account is gone."""
+    changed = await tx.execute(
+        "UPDATE accounts SET audit_salt = $1, audit_digest = $2 WHERE id = $3 AND COALESCE(audit_digest, $4) = $4",
+        salt,
+        digest,
+        account_id,
+        before or b"",
+    )
+    return changed == 1
 
 
 async def add_account(tx: Transaction, account: Account) -> bool:

@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     PICTURE_CHANGED = "account.picture_changed"
     PICTURE_REMOVED = "account.picture_removed"
     DATA_EXPORTED = "account.data_exported"
+    TRAIL_EXPORTED = "audit.exported"
     SIGN_IN_SUCCEEDED = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_THROTTLED = "sign_in.throttled"
@@ -75,7 +76,8 @@ class EventKind(StrEnum):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event. ``subject_id`` is whom it concerns, ``actor_id`` who did it (None: nobody signed in).
 
-    ``details`` holds codes and numbers only. ``organizations`` are the ids of those it concerns.
+    ``details`` holds codes and numbers only. ``organizations`` are the ids of those it concerns; where none is named,
+    the trail names the ones its subject belongs to at that moment.
     """
 
     kind: EventKind
@@ -92,3 +94,11 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     at: datetime
     event: Event
+
+
+class KnownName(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody was called since an instant, as it is kept beside the trail."""
+
+    name: str
+    address: str
+    known_at: datetime

@@ -50,6 +50,10 @@ class Transaction(Reader, Protocol):
         """Run an INSERT, UPDATE or DELETE; the number of rows it touched."""
         ...
 
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have something short called once the commit is on disk, such as a line for the log; never if it fails."""
+        ...
+
 
 class Database(Reader, Protocol):
     """An open database. Its own reads see what was committed before they began."""

@@ -141,10 +141,11 @@ class PostgresDatabase:
             if transaction.error is not None:  # a COMMIT would roll back and say nothing
                 _raise_fault(transaction.error)
             with _faults():
-                await to_the_end(asyncio.ensure_future(connection.execute("COMMIT")))
+                await to_the_end(asyncio.ensure_future(transaction.commit()))
         finally:
             transaction.is_over = True
             await _roll_back_if_open(connection)
+            transaction.tell()
         self._revision += 1
         return result
 
@@ -170,6 +171,8 @@ class _PostgresTransaction:
         self._connection = connection
         self.error: Exception | None = None
         self.is_over = False
+        self._is_committed = False
+        self._calls: list[Callable[[], None]] = []
 
     async def find_row(self, sql: str, *values: Value) -> Row | None:
         """The first row; None if there is none."""
@@ -186,6 +189,21 @@ class _PostgresTransaction:
         with self._statement():
             last = (await self._connection.execute(sql, *values)).rpartition(" ")[2]
             return int(last) if last.isdecimal() else 0
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have something called once the commit is on disk."""
+        self._calls.append(call)
+
+    async def commit(self) -> None:
+        """Commit."""
+        await self._connection.execute("COMMIT")
+        self._is_committed = True
+
+    def tell(self) -> None:
+        """Call what was to be called, if there was a commit."""
+        if self._is_committed:
+            for call in self._calls:
+                call()
 
     @contextmanager
     def _statement(self) -> Iterator[None]:

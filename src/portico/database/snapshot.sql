@@ -34,7 +34,9 @@ CREATE TABLE accounts (
     frozen_until BIGINT,
     delete_at BIGINT,
     memberships TEXT NOT NULL DEFAULT '',
-    created_by TEXT
+    created_by TEXT,
+    audit_salt BYTEA,
+    audit_digest BYTEA
 );
 
 -- What a person proves with: the kind says which factor reads the secret and the properties.
@@ -211,9 +213,13 @@ CREATE TABLE audit_events (
     actor_id TEXT,
     session_id TEXT,
     details TEXT NOT NULL,
-    organizations TEXT NOT NULL DEFAULT '[]'
+    organizations TEXT NOT NULL DEFAULT '[]',
+    subject_digest BYTEA,
+    actor_digest BYTEA,
+    sealed BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX audit_events_by_subject ON audit_events (subject_id, at);
+CREATE INDEX audit_events_unsealed ON audit_events (id) WHERE sealed = 0;
 
 CREATE INDEX accounts_by_deletion ON accounts (delete_at) WHERE delete_at IS NOT NULL;
 
@@ -384,4 +390,33 @@ CREATE TABLE job_leases (
     holder TEXT NOT NULL,
     fence BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
+);
+
+-- The sealed trail (docs/operating/audit.md).
+-- What people were called when something happened: a row for each version, all deleted when the account is erased.
+CREATE TABLE audit_names (
+    digest BYTEA PRIMARY KEY NOT NULL,
+    subject_id TEXT NOT NULL,
+    salt BYTEA NOT NULL,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    known_at BIGINT NOT NULL
+);
+CREATE INDEX audit_names_by_subject ON audit_names (subject_id);
+
+-- The chains: one for each organization, and one (the empty id) for what concerns none. A link is never changed.
+CREATE TABLE audit_links (
+    organization_id TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    event_id TEXT NOT NULL,
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (organization_id, number)
+);
+CREATE UNIQUE INDEX audit_links_by_event ON audit_links (organization_id, event_id);
+
+-- The last link of each chain, kept apart so that links cut off at the end are missed.
+CREATE TABLE audit_heads (
+    organization_id TEXT PRIMARY KEY NOT NULL,
+    number BIGINT NOT NULL,
+    hash BYTEA NOT NULL
 );

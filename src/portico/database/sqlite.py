@@ -113,12 +113,14 @@ class SqliteDatabase:
         async with _Turn(self._writing):
             await _patiently(lambda: self._writer.execute("BEGIN IMMEDIATE"))
             before = self._writer.total_changes
+            transaction = _SqliteTransaction(self._writer)
             try:
-                result = self._run(body)
-                await self._commit(has_changes=self._writer.total_changes != before)
+                result = self._run(body, transaction)
+                await self._commit(transaction, has_changes=self._writer.total_changes != before)
             finally:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+                transaction.tell()
             return result
 
     async def revision(self) -> int:
@@ -139,9 +141,8 @@ class SqliteDatabase:
             for connection in (*self._lists, self._points, self._writer):
                 connection.close()
 
-    def _run(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+    def _run(self, body: Callable[[Transaction], Awaitable[T]], transaction: "_SqliteTransaction") -> T:
         """Drive a body to its end without giving the loop a chance to run anything else."""
-        transaction = _SqliteTransaction(self._writer)
         self._in_body = True
         try:
             result = _drive(body(transaction))
@@ -152,15 +153,15 @@ class SqliteDatabase:
             _raise_fault(transaction.error)
         return result
 
-    async def _commit(self, *, has_changes: bool) -> None:
+    async def _commit(self, transaction: "_SqliteTransaction", *, has_changes: bool) -> None:
         """Commit; beside the loop if there is a disk to wait for."""
         try:
             if has_changes:
                 loop = asyncio.get_running_loop()
-                await to_the_end(loop.run_in_executor(self._committer, self._writer.execute, "COMMIT"))
+                await to_the_end(loop.run_in_executor(self._committer, transaction.commit))
                 self._revision += 1
             else:
-                self._writer.execute("COMMIT")
+                transaction.commit()
         except sqlite3.Error as error:
             _raise_fault(error)
 
@@ -183,6 +184,8 @@ class _SqliteTransaction:
         self._connection = connection
         self.error: Exception | None = None
         self.is_over = False
+        self._is_committed = False
+        self._calls: list[Callable[[], None]] = []
 
     async def find_row(self, sql: str, *values: Value) -> Row | None:
         """The first row; None if there is none."""
@@ -197,6 +200,21 @@ class _SqliteTransaction:
         before = self._connection.total_changes
         self._execute(sql, values, sqlite3.Cursor.fetchall)  # a RETURNING nobody reads must still be run to its end
         return self._connection.total_changes - before
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have something called once the commit is on disk."""
+        self._calls.append(call)
+
+    def commit(self) -> None:
+        """Commit; this waits for the disk."""
+        self._connection.execute("COMMIT")
+        self._is_committed = True
+
+    def tell(self) -> None:
+        """Call what was to be called, if there was a commit."""
+        if self._is_committed:
+            for call in self._calls:
+                call()
 
     def _execute(self, sql: str, values: tuple[Value, ...], fetch: Fetch[T]) -> T:
         if self.is_over:

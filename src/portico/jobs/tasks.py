@@ -1,7 +1,13 @@
-"""What the jobs do: tell the clock's floor, queue mails that were asked for, send them, sweep what is over."""
+"""What the jobs do: tell the clock's floor, queue mails that were asked for, send them, seal the trail, sweep.
+
+In every server run the clock and the mail: an instant told only grows, and a mail is taken by one conditional
+statement, so several servers send several times as many. In one server run appointments, sealing and sweeping, in
+transactions that fail as soon as another server has taken over.
+"""
 
 from datetime import timedelta
 
+from portico.audit.sealing.sealer import seal_batch
 from portico.database.deployment import CLOCK_FLOOR, CLOCK_OFFSET, find_number, keep_fact
 from portico.database.engine import Database, Transaction
 from portico.factors.email_code import EmailCodeFactor
@@ -23,6 +29,8 @@ KEEP_CLOCK_EVERY = timedelta(seconds=10)
 QUEUE_EVERY = timedelta(seconds=5)
 ACCOUNTS_EVERY = timedelta(minutes=1)
 SEND_EVERY = timedelta(seconds=5)
+SEAL_EVERY = timedelta(seconds=15)
+"""So that an event is sealed within a minute, even if the server that seals has just died."""
 SWEEP_EVERY = timedelta(minutes=15)
 MAIL_MEMORY = timedelta(days=90)
 INVITATION_MEMORY = timedelta(days=90)
@@ -36,6 +44,7 @@ class Tasks:
         self,
         *,
         database: Database,
+        own: Database,
         clock: Clock,
         mail_requests: MailRequests,
         address_changes: AddressChanges,
@@ -50,8 +59,11 @@ class Tasks:
         email_code: EmailCodeFactor,
         invitations: Invitations,
         is_development: bool,
+        seal_every: timedelta,
     ) -> None:
+        """``own``: the same database, for what only one server does (:class:`portico.database.lease.Fenced`)."""
         self._database = database
+        self._own = own
         self._clock = clock
         self._mail_requests = mail_requests
         self._address_changes = address_changes
@@ -66,15 +78,17 @@ class Tasks:
         self._email_code = email_code
         self._invitations = invitations
         self._is_development = is_development
+        self._seal_every = seal_every
 
     def jobs(self) -> tuple[Job, ...]:
         """The jobs, in the order in which they feed each other."""
         return (
             Job("clock", self.keep_clock, timedelta(seconds=1) if self._is_development else KEEP_CLOCK_EVERY),
             Job(QUEUE_MAILS, self.queue_mails, QUEUE_EVERY),
-            Job("accounts", self.keep_appointments, ACCOUNTS_EVERY),
+            Job("accounts", self.keep_appointments, ACCOUNTS_EVERY, in_one_server=True),
             Job("send mails", self.send_mails, SEND_EVERY),
-            Job("sweep", self.sweep, SWEEP_EVERY),
+            Job("seal", self.seal, self._seal_every, in_one_server=True),
+            Job("sweep", self.sweep, SWEEP_EVERY, in_one_server=True),
         )
 
     async def keep_clock(self) -> None:
@@ -97,8 +111,13 @@ class Tasks:
     async def keep_appointments(self) -> None:
         """Remind of changes of address that wait, carry out those that are due, erase accounts whose time is over."""
         for work in (self._address_changes.remind, self._address_changes.apply_due, self._deletions.erase_due):
-            while await work():
+            while await work(self._own):
                 pass
+
+    async def seal(self) -> None:
+        """Put what happened into the chains that prove it."""
+        while await seal_batch(self._own):
+            pass
 
     async def send_mails(self) -> None:
         """Send what is due."""
@@ -122,5 +141,5 @@ class Tasks:
             lambda tx: self._invitations.sweep(tx, now - INVITATION_MEMORY),
             sweep_mail,
         ):
-            while await self._database.transact(sweep):
+            while await self._own.transact(sweep):
                 pass

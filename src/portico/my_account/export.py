@@ -115,6 +115,14 @@ class ExportedEvent(msgspec.Struct, frozen=True, kw_only=True):
     details: Mapping[str, str | int]
 
 
+class ExportedName(msgspec.Struct, frozen=True, kw_only=True):
+    """What one was called when something happened, as it is kept beside the audit trail."""
+
+    name: str
+    address: str
+    known_at: datetime
+
+
 class ExportedMail(msgspec.Struct, frozen=True, kw_only=True):
     """A mail that was sent or is waiting; what it said is not kept."""
 
@@ -139,6 +147,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     devices: list[ExportedDevice]
     address_changes: list[ExportedAddressChange]
     history: list[ExportedEvent]
+    names: list[ExportedName]
     mails: list[ExportedMail]
 
 
@@ -214,6 +223,7 @@ class OwnData:
                 )
                 for recorded in events[: self._list_max]
             ],
+            names=[_exported(name, ExportedName) for name in await self._audit.list_names(database, account_id)],
             mails=[
                 ExportedMail(
                     kind=mail.kind,

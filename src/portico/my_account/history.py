@@ -83,6 +83,7 @@ INTERNAL = frozenset(
         EventKind.INVITATION_REVOKED,
         EventKind.POLICY_SAVED,
         EventKind.POLICY_REHEARSED,
+        EventKind.TRAIL_EXPORTED,
     }
 )
 """Kinds that change nothing for anybody, that concern nobody in person, or that nobody is left to read."""

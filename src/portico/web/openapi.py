@@ -156,7 +156,7 @@ def _responses(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
     if endpoint.output is not None:
         success["content"] = {"application/json": {"schema": schemas[endpoint.output]}}
     if endpoint.gives:
-        success["content"] = {endpoint.gives: {"schema": _BYTES}}
+        success["content"] = {kind: {"schema": _BYTES} for kind in endpoint.gives.split(", ")}
     responses: dict[str, Any] = {str(endpoint.status): success}
     for error in endpoint.errors:
         status = str(_status(error))

@@ -40,8 +40,8 @@ class Access(StrEnum):
 class Endpoint:
     """One row. ``query``, ``body`` and ``output`` are structs of the JSON API; ``status`` is that of success.
 
-    ``takes`` and ``gives`` are the content types of what is no JSON. ``opens_when_due``: also to a session whose owner
-    has to take a step first.
+    ``takes`` and ``gives`` are the content types of what is no JSON; several that are given have ", " between them.
+    ``opens_when_due``: also to a session whose owner has to take a step first.
     """
 
     method: str

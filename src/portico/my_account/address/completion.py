@@ -85,20 +85,23 @@ class Completion:
         await self._tell_both(tx, now, account, change, notice)
         return True
 
-    async def remind(self) -> int:
-        """Remind both mailboxes of the changes that are a day away; how many there were."""
+    async def remind(self, database: Database | None = None) -> int:
+        """Remind both mailboxes of the changes that are a day away; how many there were.
+
+        ``database``: the one to work in, for a job whose transactions hold under its lease only.
+        """
         now = self._clock.now()
         due = await store.list_waiting(self._database, (ChangeState.WAITING,), now + REMIND_BEFORE, _BATCH)
         for change in due:
-            await self._database.transact(partial(self._remind, now, change))
+            await (database or self._database).transact(partial(self._remind, now, change))
         return len(due)
 
-    async def apply_due(self) -> int:
-        """Carry out the changes whose week is over; how many there were."""
+    async def apply_due(self, database: Database | None = None) -> int:
+        """Carry out the changes whose week is over; how many there were. ``database`` as for ``remind``."""
         now = self._clock.now()
         due = await store.list_waiting(self._database, WAITING, now, _BATCH)
         for change in due:
-            await self._database.transact(partial(self._apply, now, change))
+            await (database or self._database).transact(partial(self._apply, now, change))
         return len(due)
 
     async def _remind(self, now: datetime, change: AddressChange, tx: Transaction) -> None:

@@ -107,12 +107,15 @@ class Deletions:
 
         return await self._database.transact(body)
 
-    async def erase_due(self) -> int:
-        """Erase the accounts whose time is over, each in a transaction of its own; how many there were."""
+    async def erase_due(self, database: Database | None = None) -> int:
+        """Erase the accounts whose time is over, each in a transaction of its own; how many there were.
+
+        ``database``: the one to work in, for a job whose transactions hold under its lease only.
+        """
         now = self._clock.now()
         due = await self._protection.list_to_erase(self._database, now, _BATCH)
         for account_id in due:
-            if await self._database.transact(partial(self._erase, now, account_id)):
+            if await (database or self._database).transact(partial(self._erase, now, account_id)):
                 _log.info("account.erased", account=account_id)
         return len(due)
 

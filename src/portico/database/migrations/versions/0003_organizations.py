@@ -105,6 +105,45 @@ CREATE TABLE job_leases (
 
 -- Which organizations an event concerns.
 ALTER TABLE audit_events ADD COLUMN organizations TEXT NOT NULL DEFAULT '[]';
+
+-- The sealed trail (docs/operating/audit.md). Which versions of a person's name and address an event speaks of, as
+-- salted digests, and whether the event stands in its chains yet.
+ALTER TABLE audit_events ADD COLUMN subject_digest BYTEA;
+ALTER TABLE audit_events ADD COLUMN actor_digest BYTEA;
+ALTER TABLE audit_events ADD COLUMN sealed BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX audit_events_unsealed ON audit_events (id) WHERE sealed = 0;
+
+-- Under which salt and digest the trail knows the account's present name and address.
+ALTER TABLE accounts ADD COLUMN audit_salt BYTEA;
+ALTER TABLE accounts ADD COLUMN audit_digest BYTEA;
+
+-- What people were called when something happened: a row for each version, all deleted when the account is erased.
+CREATE TABLE audit_names (
+    digest BYTEA PRIMARY KEY NOT NULL,
+    subject_id TEXT NOT NULL,
+    salt BYTEA NOT NULL,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    known_at BIGINT NOT NULL
+);
+CREATE INDEX audit_names_by_subject ON audit_names (subject_id);
+
+-- The chains: one for each organization, and one (the empty id) for what concerns none. A link is never changed.
+CREATE TABLE audit_links (
+    organization_id TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    event_id TEXT NOT NULL,
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (organization_id, number)
+);
+CREATE UNIQUE INDEX audit_links_by_event ON audit_links (organization_id, event_id);
+
+-- The last link of each chain, kept apart so that links cut off at the end are missed.
+CREATE TABLE audit_heads (
+    organization_id TEXT PRIMARY KEY NOT NULL,
+    number BIGINT NOT NULL,
+    hash BYTEA NOT NULL
+);
 """
 
 

@@ -1,0 +1,1 @@
+"""Sealing: the chains that prove the trail unaltered, who makes them, and who checks them."""

@@ -1,0 +1,181 @@
+"""Wiring of the flow: signing in and up, resets, invitations, renewals, all around the one decision.
+
+The services of the :class:`~portico.house.House` stand on these.
+"""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+from portico.foundations import Foundations
+from portico.signin.accepting import Accepting
+from portico.signin.account_creation import AccountCreation
+from portico.signin.codes import Codes
+from portico.signin.facts import Terms
+from portico.signin.gather import Gatherer
+from portico.signin.new_password import PasswordChange
+from portico.signin.outcomes import Outcomes
+from portico.signin.password_criteria import PasswordCriteria
+from portico.signin.renewal import Renewal
+from portico.signin.reset import PasswordReset
+from portico.signin.service import SignIn
+from portico.signin.sign_up import SignUp
+from portico.signin.tries import Tries
+
+
+class Flow(Foundations, ABC):
+    """The services of the sign-in flow."""
+
+    @abstractmethod
+    def wake_mail(self) -> None:
+        """Tell the job that works on requests for mail that there is one."""
+
+    @cached_property
+    def password_change(self) -> PasswordChange:
+        """The one way in which a password is replaced."""
+        return PasswordChange(
+            accounts=self.accounts,
+            audit=self.audit,
+            notices=self.notices,
+            password=self.password,
+            criteria=self.password_criteria,
+            screen=self.screen,
+            throttle=self.throttle,
+        )
+
+    @cached_property
+    def password_criteria(self) -> PasswordCriteria:
+        """What a new password must be, for whom."""
+        return PasswordCriteria(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            standings=self.standings,
+            joining=self.joining,
+        )
+
+    @cached_property
+    def gatherer(self) -> Gatherer:
+        """Where the facts of a decision are found."""
+        return Gatherer(
+            accounts=self.accounts,
+            password=self.password,
+            email_code=self.email_code,
+            standings=self.standings,
+            joining=self.joining,
+            terms=self.terms,
+        )
+
+    @cached_property
+    def terms(self) -> Terms | None:
+        """The terms people accept when they sign up, if there are any."""
+        settings = self.settings
+        return Terms(url=settings.terms_url, version=settings.terms_version) if settings.terms_url else None
+
+    @cached_property
+    def codes(self) -> Codes:
+        """The codes mailed within attempts."""
+        return Codes(accounts=self.accounts, mail=self.mail, throttle=self.throttle, email_code=self.email_code)
+
+    @cached_property
+    def tries(self) -> Tries:
+        """The counters an answer draws on."""
+        return Tries(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            audit=self.audit,
+            sessions=self.sessions,
+            throttle=self.throttle,
+            email_code=self.email_code,
+        )
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """The flow around the decision."""
+        return SignIn(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            accounts=self.accounts,
+            audit=self.audit,
+            sessions=self.sessions,
+            tries=self.tries,
+            factors=self.factors,
+            codes=self.codes,
+            account_creation=AccountCreation(
+                accounts=self.accounts,
+                mail=self.mail,
+                password=self.password,
+                password_change=self.password_change,
+                criteria=self.password_criteria,
+                joining=self.joining,
+                terms=self.terms,
+            ),
+            gatherer=self.gatherer,
+            joining=self.joining,
+            criteria=self.password_criteria,
+            outcomes=Outcomes(
+                accounts=self.accounts,
+                audit=self.audit,
+                sessions=self.sessions,
+                protection=self.protection,
+                notices=self.notices,
+            ),
+            password_change=self.password_change,
+            wake=self.wake_mail,
+        )
+
+    @cached_property
+    def accepting(self) -> Accepting:
+        """Accepting invitations."""
+        return Accepting(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            acceptance=self.acceptance,
+            sign_in=self.sign_in,
+        )
+
+    @cached_property
+    def sign_up(self) -> SignUp:
+        """Signing up."""
+        return SignUp(
+            database=self.database,
+            clock=self.clock,
+            throttle=self.throttle,
+            codes=self.codes,
+            email_code=self.email_code,
+            sign_in=self.sign_in,
+            wake=self.wake_mail,
+            is_open=self.settings.sign_up == "open",
+        )
+
+    @cached_property
+    def renewal(self) -> Renewal:
+        """The renewal of sessions."""
+        return Renewal(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            sessions=self.sessions,
+            gatherer=self.gatherer,
+            sign_in=self.sign_in,
+        )
+
+    @cached_property
+    def reset(self) -> PasswordReset:
+        """The password reset."""
+        return PasswordReset(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            audit=self.audit,
+            mail=self.mail,
+            throttle=self.throttle,
+            links=self.links,
+            password_change=self.password_change,
+            criteria=self.password_criteria,
+            sign_in=self.sign_in,
+            wake=self.wake_mail,
+            reset_links=self.reset_links,
+        )
