@@ -43,6 +43,7 @@ PICTURED = ShownPerson.named("Nora North", "nora.north", "0" * 32)
 ASKED = AskedCriteria(
     policy=PasswordPolicy(), length_asked_by=("South Clinic",), composition_asked_by=("North Clinic",)
 )
+ASKED_AGAIN = replace(ASKED, history=6, history_asked_by=("North Clinic",), history_kept=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,14 @@ _NEW_PASSWORD: Mapping[str, object] = {"identifier": IDENTIFIER, "asked": ASKED,
 _UNMET = message("password.unmet", criteria="length digit symbol")
 _TOO_LONG = message("password.unmet", criteria="too_long")
 _DIFFERENT = message("password.repeat_differs")
-_CHANGE = {**_NEW_PASSWORD, "attempt_id": ATTEMPT, "version": 3, "why": message("signin.change_password.why.forced")}
+_REUSED = Message("password.reused.by_one", {"count": 6, "organizations": "North Clinic"})
+_CHANGE = {
+    **_NEW_PASSWORD,
+    "asked": ASKED_AGAIN,
+    "attempt_id": ATTEMPT,
+    "version": 3,
+    "why": message("signin.change_password.why.forced"),
+}
 _BOTH = "Harbour Practice, North Clinic"
 _EXPIRED = Message("signin.change_password.why.expired.by", {"count": 60, "organizations": _BOTH})
 _ANNOUNCED: Mapping[str, object] = {
@@ -422,6 +430,11 @@ SIGN_IN = (
         "change-password-failed",
         "signin/change_password.html",
         {**_CHANGE, "failure": Failure(_TOO_LONG, {"new_password": _TOO_LONG})},
+    ),
+    PageSample(
+        "change-password-reused",
+        "signin/change_password.html",
+        {**_CHANGE, "why": _EXPIRED, "failure": Failure(_REUSED, {"new_password": _REUSED})},
     ),
     PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
