@@ -164,7 +164,7 @@ async def test_on_the_sixtieth_day_to_the_second_the_sign_in_stops(free_world: W
 
 
 @by
-async def test_only_who_knows_the_old_password_is_told(free_world: World, by: str) -> None:  # D8, D20, S90
+async def test_only_who_knows_the_old_password_is_told(free_world: World, by: str) -> None:  # D20, S90
     await clinic_of_nora(free_world)
     free_world.clock.at += SIXTY
     async with at_the_door(free_world, by) as door:
