@@ -135,7 +135,10 @@ class SignIn:
         situation = await self._situation(self._database, attempt, self._clock.now())
         if version != attempt.version or not is_fitting(answer, situation.step):
             return situation
-        return await self._take_answer(attempt, answer, visitor)
+        try:
+            return await self._take_answer(attempt, answer, visitor)
+        except AskedMoreMeanwhile as more:
+            return await self._fail(attempt, more.failure)
 
     async def sign_out(self, signed_in: SignedIn) -> None:
         """End a session at its owner's wish."""
@@ -266,10 +269,7 @@ class SignIn:
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
             return await self.conclude(tx, changed, visitor, now)
 
-        try:
-            return await self._database.transact(body)
-        except AskedMoreMeanwhile as more:
-            return await self._fail(attempt, more.failure)
+        return await self._database.transact(body)
 
     async def _settle_announcement(self, attempt: Attempt, answer: AnnouncementAnswer, visitor: Visitor) -> Situation:
         """Go on to what was announced, or past it, and decide again."""
