@@ -135,6 +135,7 @@ class House(Flow):
             clock=self.clock,
             accounts=self.accounts,
             organizations=self.organizations,
+            memberships=self.memberships,
             standings=self.standings,
         )
 

@@ -78,6 +78,8 @@ TABLE: dict[str, Access] = {
     "GET /account/picture/{digest}": SIGNED_IN,
     "GET /account/history": SIGNED_IN,
     "GET /account/organizations": SIGNED_IN,
+    "GET /account/organizations/{organization_id}/leave": SIGNED_IN,
+    "POST /account/organizations/{organization_id}/leave": SIGNED_IN,
     "GET /api/v1/account/organizations": SIGNED_IN,
     "POST /api/v1/renewals": ANYONE,
     "GET /account/export": SIGNED_IN,

@@ -647,6 +647,12 @@ MY_ACCOUNT = (
         {**_ORGANIZATIONS, "organizations": [], "in_the_end": []},
         NORA,
     ),
+    PageSample(
+        "account-leave-organization",
+        "my_account/leave_organization.html",
+        {"organization": _OWN[0].organization, "path": "/account/organizations"},
+        NORA,
+    ),
     PageSample("account-export", "my_account/export.html", {"identifier": IDENTIFIER, "failure": None}, NORA),
     PageSample(
         "account-export-failed",
