@@ -1,6 +1,7 @@
 """A new password is asked what its owner's organizations ask, at every door, and every door says who asks (D2, D9)."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -107,6 +108,22 @@ async def test_whoever_asks_for_kinds_of_characters_is_named(make_world: MakeWor
             assert f"{NORTH} asks for a capital letter, a small letter, a digit and another character." in page
             assert 'data-criterion="length" data-count="15"' in page
             assert f"{NORTH} asks for at least" not in page
+
+
+async def test_whoever_does_now_what_is_announced_does_it_as_it_will_be_asked(free_world: World) -> None:  # D10
+    clinic = await found(free_world)
+    await gather_in(free_world, clinic)
+    free_world.clock.advance(minutes=1)
+    await ask(free_world, clinic, PolicyFields(min_length=25, force_change=True), ahead=timedelta(days=14))
+    async with free_world.browser() as browser:
+        page = await browser.follow(await browser.sign_in())
+        path = page.request.url.path
+        page = await browser.follow(await browser.submit(page, path, now="yes"))
+        assert f"{NORTH} asks for at least 25 characters." in page.text
+        page = await browser.follow(await browser.submit(page, path, **twice(GOOD)))
+        assert "This password is not enough yet" in page.text
+        done = await browser.submit(page, path, **twice(LONG))
+        assert done.headers["location"] == "/account"
 
 
 async def test_who_is_invited_is_asked_what_is_asked_there(make_world: MakeWorld) -> None:  # D9, D27
