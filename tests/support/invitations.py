@@ -61,10 +61,13 @@ async def set_organization_state(world: World, organization: Organization, state
 
 
 async def invite_to(house: House, name: str, *addresses: str) -> Organization:
-    """A new organization that has invited these addresses; the mails are asked for."""
-    organization = await house.database.transact(
-        lambda tx: house.organizations.add_organization(tx, house.clock.now(), name=name)
-    )
+    """An organization, a new one if there is none of this name, that has invited these; the mails are asked for."""
+
+    async def open_it(tx: Transaction) -> Organization:
+        return await house.organizations.add_organization(tx, house.clock.now(), name=name)
+
+    present = await house.organizations.find_by_name(house.database, name)
+    organization = present if present is not None else await house.database.transact(open_it)
     owner = Inviter(account_id=None, role=Role.OWNER)
     for address in addresses:
         await house.invitations.invite(owner, organization.id, address, Offer(member_type=MemberType.PROVIDER))
