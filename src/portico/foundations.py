@@ -26,6 +26,7 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.operators.service import MailOverview
 from portico.organizations.authority import Authority
 from portico.organizations.changes import OrganizationChanges
 from portico.organizations.invitations.acceptance import Acceptance
@@ -35,6 +36,7 @@ from portico.organizations.policies.service import Policies
 from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
 from portico.organizations.service import Organizations
+from portico.people_import.service import PeopleImport
 from portico.security.notices import SecurityNotices
 from portico.security.reset_links import ResetLinks
 from portico.security.service import SecurityLinks
@@ -272,6 +274,23 @@ class Foundations:
     def factors(self) -> dict[ProofKind, Factor]:
         """What judges answers, by the kind of proof it gives."""
         return {ProofKind.PASSWORD: self.password, ProofKind.EMAIL_CODE: self.email_code}
+
+    @cached_property
+    def people_import(self) -> PeopleImport:
+        """The import of people from elsewhere."""
+        return PeopleImport(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            password=self.password,
+            audit=self.audit,
+            languages=self.ground.catalogues.languages(),
+        )
+
+    @cached_property
+    def mail_overview(self) -> MailOverview:
+        """What operators see of the mail."""
+        return MailOverview(database=self.database, clock=self.clock, mail=self.mail, audit=self.audit)
 
     @cached_property
     def sessions(self) -> Sessions:

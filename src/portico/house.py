@@ -27,9 +27,7 @@ from portico.my_account.history import OwnHistory
 from portico.my_account.organizations import Belongings
 from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
-from portico.operators.service import MailOverview
 from portico.organizations.invitations.service import INVITATION, Invitations
-from portico.people_import.service import PeopleImport
 from portico.settings import Settings
 from portico.signin.codes import SIGN_UP
 from portico.signin.erasure import erase_attempts
@@ -202,25 +200,9 @@ class House(Flow):
             mail=self.mail,
             throttle=self.throttle,
             organizations=self.organizations,
+            authority=self.authority,
             languages=self.ground.catalogues.languages(),
             wake=self.wake_mail,
-        )
-
-    @cached_property
-    def mail_overview(self) -> MailOverview:
-        """What operators see of the mail."""
-        return MailOverview(database=self.database, clock=self.clock, mail=self.mail, audit=self.audit)
-
-    @cached_property
-    def people_import(self) -> PeopleImport:
-        """The import of people from elsewhere."""
-        return PeopleImport(
-            database=self.database,
-            clock=self.clock,
-            accounts=self.accounts,
-            password=self.password,
-            audit=self.audit,
-            languages=self.ground.catalogues.languages(),
         )
 
     @cached_property

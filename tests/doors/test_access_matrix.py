@@ -14,6 +14,7 @@ import pytest
 from portico.accounts.model import Account
 from portico.kernel.errors import Conflict, NotFound
 from portico.mail.model import TestMessage
+from portico.organizations.invitations.model import InvitationStatus, Offer
 from portico.organizations.model import MemberType, Organization, OrganizationState, Role
 from portico.organizations.rules import AT_THE_MACHINE
 from portico.web.routing import Access, Endpoint
@@ -105,6 +106,15 @@ class Town:
         except NotFound:
             await members.add(AT_THE_MACHINE, self.north.id, account, MemberType.STAFF, caller.role)
 
+    async def find_invitation(self) -> str:
+        """An open invitation; another one where the last was taken back."""
+        invitations = self.world.house.invitations
+        for found in await invitations.list_invitations(self.north.id, status=InvitationStatus.OPEN, limit=1):
+            return found.id
+        address = f"kim.{self.world.house.chance.draw_bytes(6).hex()}@south-clinic.example"
+        invited = await invitations.invite(AT_THE_MACHINE, self.north.id, address, Offer(member_type=MemberType.STAFF))
+        return invited.id
+
     async def values(self) -> dict[str, str]:
         """What the variables of the paths stand for, put back where an earlier call has taken it away.
 
@@ -117,7 +127,7 @@ class Town:
         except NotFound:
             await house.memberships.add(AT_THE_MACHINE, self.north.id, mia, MemberType.STAFF, Role.MEMBER)
         somewhere = dict.fromkeys(("token", "attempt_id", "digest", "session_id", "device_id"), self.north.id)
-        somewhere |= {"member_type": "staff", "invitation_id": self.north.id}
+        somewhere |= {"member_type": "staff", "invitation_id": await self.find_invitation()}
         return {**somewhere, "mail_id": self.mail_id, "organization_id": self.north.id, "account_id": mia.id}
 
 

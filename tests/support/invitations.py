@@ -10,8 +10,9 @@ from portico.accounts.model import Account
 from portico.database.engine import Transaction
 from portico.house import House
 from portico.mail.maildir import StoredLetter
-from portico.organizations.invitations.model import Inviter, Offer
+from portico.organizations.invitations.model import Offer
 from portico.organizations.model import Membership, MemberType, Organization, Role
+from portico.organizations.rules import AT_THE_MACHINE
 from tests.support.world import Native, World
 
 INVITEE = "ida@south-clinic.example"
@@ -68,9 +69,8 @@ async def invite_to(house: House, name: str, *addresses: str) -> Organization:
 
     present = await house.organizations.find_by_name(house.database, name)
     organization = present if present is not None else await house.database.transact(open_it)
-    owner = Inviter(account_id=None, role=Role.OWNER)
     for address in addresses:
-        await house.invitations.invite(owner, organization.id, address, Offer(member_type=MemberType.PROVIDER))
+        await house.invitations.invite(AT_THE_MACHINE, organization.id, address, Offer(member_type=MemberType.PROVIDER))
     return organization
 
 
