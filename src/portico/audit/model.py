@@ -66,7 +66,6 @@ class EventKind(StrEnum):
     INVITATION_ACCEPTED = "invitation.accepted"
     POLICY_SAVED = "policy.saved"
     POLICY_REHEARSED = "policy.rehearsed"
-    POLICY_MET = "policy.met"
     POLICY_PUT_OFF = "policy.put_off"
     CHANGE_FORCED = "admin.password_change_forced"
     RESET_SENT = "admin.reset_sent"
