@@ -11,6 +11,7 @@ from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
 from portico.admin.members_api import MembersApi
 from portico.admin.organizations_api import OrganizationsApi
+from portico.admin.people_api import PeopleApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
 from portico.house import House
@@ -205,6 +206,12 @@ class Doors:
                 memberships=house.memberships,
             ),
             MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
+            PeopleApi(
+                pages=self.pages,
+                visitors=self.visitors,
+                people=house.people_in_charge,
+                catalogues=self._ground.catalogues,
+            ),
         )
         return tuple(endpoint for door in doors for endpoint in door.endpoints())
 

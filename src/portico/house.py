@@ -8,6 +8,7 @@ from functools import cached_property
 
 from portico.accounts.pictures import Pictures
 from portico.accounts.profile import Profiles
+from portico.admin.people import PeopleInCharge
 from portico.development.people import DemoPeople
 from portico.factors.erasure import erase_credentials
 from portico.foundations import Foundations
@@ -215,6 +216,7 @@ class House(Foundations):
                 ),
                 erase_credentials,
                 erase_attempts,
+                lambda tx, account: self.audit.erase_reasons(tx, account.id),
                 lambda tx, account: self.memberships.erase(tx, self.clock.now(), account),
             ),
         )
@@ -280,6 +282,24 @@ class House(Foundations):
     def mail_overview(self) -> MailOverview:
         """What operators see of the mail."""
         return MailOverview(database=self.database, clock=self.clock, mail=self.mail, audit=self.audit)
+
+    @cached_property
+    def people_in_charge(self) -> PeopleInCharge:
+        """What admins do to people's accounts."""
+        return PeopleInCharge(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            protection=self.protection,
+            audit=self.audit,
+            mail=self.mail,
+            throttle=self.throttle,
+            password=self.password,
+            reset_links=self.reset_links,
+            authority=self.authority,
+            sign_in=self.sign_in,
+            wake=self._wake_mail,
+        )
 
     @cached_property
     def people_import(self) -> PeopleImport:

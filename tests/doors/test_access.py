@@ -146,6 +146,19 @@ TABLE: dict[str, Access] = {
     "POST /api/v1/organizations/{organization_id}/members/{account_id}/suspend": ADMIN,
     "POST /api/v1/organizations/{organization_id}/members/{account_id}/resume": ADMIN,
     "POST /api/v1/organizations/{organization_id}/leave": SIGNED_IN,
+    "GET /api/v1/organizations/{organization_id}/members/{account_id}/actions": ADMIN,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/send-reset-link": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/send-reset-link": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/force-password-change": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/force-password-change": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/end-sessions": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/end-sessions": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/suspend-account": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/suspend-account": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/resume-account": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/resume-account": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/lift-freeze": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/lift-freeze": OPERATOR,
     "GET /api/v1/account/devices": SIGNED_IN,
     "DELETE /api/v1/account/devices/{device_id}": SIGNED_IN,
     "POST /api/v1/account/handle": SIGNED_IN,
@@ -234,7 +247,15 @@ FIELDS: dict[str, dict[str, str]] = {
     "POST /account/handle": {"handle": "somebody.else", "current_password": PASSWORD},
     "POST /account/export": {"current_password": PASSWORD},
 }
+ACTIONS = (
+    "send-reset-link", "force-password-change", "end-sessions", "suspend-account", "resume-account", "lift-freeze",
+)  # fmt: skip
 BODIES: dict[str, Any] = {
+    **{
+        f"POST /api/v1/{place}/{action}": lambda: {"current_password": PASSWORD, "reason": "a lost telephone"}
+        for place in ("organizations/{organization_id}/members/{account_id}", "operator/people/{account_id}")
+        for action in ACTIONS
+    },
     "POST /api/v1/signin": lambda: {"installation": "A" * 43, "identifier": "nobody"},
     "POST /api/v1/signin/{attempt_id}": lambda: {
         "version": 1,
@@ -298,15 +319,19 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
 
 
 async def clinic(world: World) -> dict[str, str]:
-    """Nora's organization, as she finds it each time: she owns it, and Mia is a member."""
+    """Nora's organization, as she finds it each time: she owns it, and it manages Mia, a member."""
     house = world.house
-    mia = await house.accounts.find_by_identifier(house.database, MIA) or await world.add_person(MIA, "", handle="mia")
+    mia = await house.accounts.find_by_identifier(house.database, MIA) or await world.add_person(
+        MIA, handle="mia", first_name="Mia"
+    )
     organization = await house.organization_changes.find_by_name(
         "North Clinic"
     ) or await house.organization_changes.add(AT_THE_MACHINE, "North Clinic")
     await house.memberships.name_owner(AT_THE_MACHINE, organization.id, await world.get_account())
     with suppress(Conflict):
         await house.memberships.add(AT_THE_MACHINE, organization.id, mia, MemberType.STAFF, Role.MEMBER)
+    managed = "UPDATE accounts SET created_by = $1 WHERE id = $2"
+    await house.database.transact(lambda tx: tx.execute(managed, organization.id, mia.id))
     return {"organization_id": organization.id, "account_id": mia.id}
 
 

@@ -151,9 +151,9 @@ async def settle(town: Town) -> None:
 
     people: list[tuple[str, Account | None, Role | None]] = [("nobody", None, None)]
     people.append(("stranger", await person("stranger"), None))
-    for role in Role:
-        people.append((f"north {role}", await join(f"north.{role}", town.north, role), role))
-        people.append((f"south {role}", await join(f"south.{role}", south, role), None))
+    for each in Role:
+        people.append((f"north {each}", await join(f"north.{each}", town.north, each), each))
+        people.append((f"south {each}", await join(f"south.{each}", south, each), None))
     suspended = await join("suspended", town.north, Role.ADMIN)
     await house.memberships.suspend(AT_THE_MACHINE, town.north.id, suspended.id)
     people.append(("suspended", suspended, None))

@@ -27,6 +27,24 @@ class OwnersOnly(NotAllowed):
     code = "owners_only"
 
 
+class NotManaged(NotAllowed):
+    """Another organization manages this account, or none: only the membership is this organization's."""
+
+    code = "not_managed"
+
+
+class NotOnOneself(Conflict):
+    """What admins do to others' accounts, people do to their own in My Account."""
+
+    code = "not_on_oneself"
+
+
+class NothingToDo(Conflict):
+    """The account is so already, or has nothing of the kind."""
+
+    code = "nothing_to_do"
+
+
 class NoSecondFactor(Conflict):
     """There is no second factor in this deployment that anybody could enrol."""
 
