@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
+from portico.admin.domains_api import DomainsApi
 from portico.admin.members_api import MembersApi
 from portico.admin.organizations_api import OrganizationsApi
 from portico.admin.people_api import PeopleApi
@@ -206,6 +207,13 @@ class Doors:
                 memberships=house.memberships,
             ),
             MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
+            DomainsApi(
+                pages=self.pages,
+                gate=self.gate,
+                changes=house.organization_changes,
+                domains=house.domains,
+                catalogues=self._ground.catalogues,
+            ),
             PeopleApi(
                 pages=self.pages,
                 visitors=self.visitors,

@@ -159,6 +159,11 @@ TABLE: dict[str, Access] = {
     "POST /api/v1/operator/people/{account_id}/resume-account": OPERATOR,
     "POST /api/v1/organizations/{organization_id}/members/{account_id}/lift-freeze": ADMIN,
     "POST /api/v1/operator/people/{account_id}/lift-freeze": OPERATOR,
+    "GET /api/v1/organizations/{organization_id}/domains": SUPPORT,
+    "POST /api/v1/organizations/{organization_id}/domains": ADMIN,
+    "POST /api/v1/organizations/{organization_id}/domains/{domain}/verify": ADMIN,
+    "DELETE /api/v1/organizations/{organization_id}/domains/{domain}": ADMIN,
+    "POST /api/v1/operator/organizations/{organization_id}/domains/{domain}/verify": OPERATOR,
     "GET /api/v1/account/devices": SIGNED_IN,
     "DELETE /api/v1/account/devices/{device_id}": SIGNED_IN,
     "POST /api/v1/account/handle": SIGNED_IN,
@@ -278,6 +283,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/operator/organizations/{organization_id}/owners": lambda: {"account": ADDRESS},
     "PATCH /api/v1/organizations/{organization_id}": lambda: {"name": "Clinic of the North", "version": 1},
     "PATCH /api/v1/organizations/{organization_id}/members/{account_id}": lambda: {"version": 1, "role": "support"},
+    "POST /api/v1/organizations/{organization_id}/domains": lambda: {"domain": "harbour.example"},
     "PATCH /api/v1/account": lambda: {"first_name": "Mallory", "last_name": "", "version": 1},
     "POST /api/v1/account/address-change": lambda: {
         "current_password": PASSWORD,
@@ -330,9 +336,11 @@ async def clinic(world: World) -> dict[str, str]:
     await house.memberships.name_owner(AT_THE_MACHINE, organization.id, await world.get_account())
     with suppress(Conflict):
         await house.memberships.add(AT_THE_MACHINE, organization.id, mia, MemberType.STAFF, Role.MEMBER)
+    await house.domains.claim(AT_THE_MACHINE, organization.id, "north.example")
+    await house.domains.verify_by_word(AT_THE_MACHINE, organization.id, "north.example")
     managed = "UPDATE accounts SET created_by = $1 WHERE id = $2"
     await house.database.transact(lambda tx: tx.execute(managed, organization.id, mia.id))
-    return {"organization_id": organization.id, "account_id": mia.id}
+    return {"organization_id": organization.id, "account_id": mia.id, "domain": "north.example"}
 
 
 def foreign(endpoint: Endpoint, values: dict[str, str]) -> dict[str, str]:

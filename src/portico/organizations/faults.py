@@ -1,6 +1,6 @@
 """Why something cannot be changed in an organization, each with a code and sentences of its own."""
 
-from portico.kernel.errors import Conflict, NotAllowed
+from portico.kernel.errors import BadInput, Conflict, NotAllowed
 
 
 class NameTaken(Conflict):
@@ -43,6 +43,24 @@ class NothingToDo(Conflict):
     """The account is so already, or has nothing of the kind."""
 
     code = "nothing_to_do"
+
+
+class PublicDomain(BadInput):
+    """Everybody gets addresses there, or registers domains below it: it can be no organization's own."""
+
+    code = "public_domain"
+
+
+class DomainTaken(Conflict):
+    """Another organization has proven this domain."""
+
+    code = "domain_taken"
+
+
+class TooManyDomains(Conflict):
+    """An organization claims as many domains as it may; one has to be released first."""
+
+    code = "too_many_domains"
 
 
 class NoSecondFactor(Conflict):
