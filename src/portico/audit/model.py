@@ -72,6 +72,16 @@ class EventKind(StrEnum):
     ENDED_BY_ADMIN = "admin.sessions_ended"
 
 
+class Reason(msgspec.Struct, frozen=True):
+    """Why something was done to somebody, in the words of whoever did it, and in whose name: an organization's id.
+
+    Kept beside the trail and not in it, because words can name people; erased with whom it is about.
+    """
+
+    text: str
+    organization_id: str | None = None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event. ``subject_id`` is whom it concerns, ``actor_id`` who did it (None: nobody signed in).
 
@@ -85,6 +95,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     details: Mapping[str, str | int] = {}
     organizations: tuple[str, ...] = ()
+    reason: Reason | None = None
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
