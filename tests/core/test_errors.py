@@ -51,7 +51,13 @@ CODES = {
     "PolicyChanged": "policy_changed",
     "NothingToWithdraw": "policy_nothing_to_withdraw",
     "AskedMoreMeanwhile": "password_asked_more",
+    "AlreadyMember": "already_member",
+    "MemberSuspended": "member_suspended",
+    "InvitationOver": "invitation_over",
+    "InvitationGone": "invitation_gone",
+    "InvitedAnother": "invited_another",
     "TransactionSuspended": "fault",
+    "LeaseLost": "fault",
     "DeliveryFailed": "delivery_failed",
 }
 """Programs read these: a code that is changed or taken away breaks them."""
