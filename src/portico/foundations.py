@@ -29,6 +29,8 @@ from portico.mail.transports import Transport
 from portico.operators.service import MailOverview
 from portico.organizations.authority import Authority
 from portico.organizations.changes import OrganizationChanges
+from portico.organizations.domains.lookup import DnsRecords
+from portico.organizations.domains.service import Domains
 from portico.organizations.invitations.acceptance import Acceptance
 from portico.organizations.invitations.mailing import InvitationMail
 from portico.organizations.members.service import Memberships
@@ -172,6 +174,18 @@ class Foundations:
             audit=self.audit,
             organizations=self.organizations,
             authority=self.authority,
+        )
+
+    @cached_property
+    def domains(self) -> Domains:
+        """The organizations' domains."""
+        return Domains(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            audit=self.audit,
+            authority=self.authority,
+            records=DnsRecords(self.settings.dns_server),
         )
 
     @cached_property

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from portico.accounts.profile import Profiles
 from portico.admin.audit import TrailReading
+from portico.admin.people import PeopleInCharge
 from portico.database.lease import Fenced, Lease
 from portico.development.clinics import DemoClinics
 from portico.development.people import DemoPeople
@@ -103,6 +104,7 @@ class House(Flow):
                 ),
                 erase_credentials,
                 erase_attempts,
+                lambda tx, account: self.audit.erase_reasons(tx, account.id),
                 lambda tx, account: self.memberships.erase(tx, self.clock.now(), account),
                 lambda tx, account: self.audit.erase(tx, account.id),  # the last: the others may record events
             ),
@@ -203,6 +205,24 @@ class House(Flow):
             organizations=self.organizations,
             authority=self.authority,
             languages=self.ground.catalogues.languages(),
+            wake=self.wake_mail,
+        )
+
+    @cached_property
+    def people_in_charge(self) -> PeopleInCharge:
+        """What admins do to people's accounts."""
+        return PeopleInCharge(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            protection=self.protection,
+            audit=self.audit,
+            mail=self.mail,
+            throttle=self.throttle,
+            password=self.password,
+            reset_links=self.reset_links,
+            authority=self.authority,
+            sign_in=self.sign_in,
             wake=self.wake_mail,
         )
 

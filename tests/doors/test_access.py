@@ -170,6 +170,24 @@ TABLE: dict[str, Access] = {
     "GET /api/v1/operator/audit/export": OPERATOR,
     "GET /api/v1/organizations/{organization_id}/audit/events": ADMIN,
     "GET /api/v1/organizations/{organization_id}/audit/export": ADMIN,
+    "GET /api/v1/organizations/{organization_id}/members/{account_id}/actions": ADMIN,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/send-reset-link": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/send-reset-link": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/force-password-change": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/force-password-change": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/end-sessions": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/end-sessions": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/suspend-account": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/suspend-account": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/resume-account": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/resume-account": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/lift-freeze": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/lift-freeze": OPERATOR,
+    "GET /api/v1/organizations/{organization_id}/domains": SUPPORT,
+    "POST /api/v1/organizations/{organization_id}/domains": ADMIN,
+    "POST /api/v1/organizations/{organization_id}/domains/{domain}/verify": ADMIN,
+    "DELETE /api/v1/organizations/{organization_id}/domains/{domain}": ADMIN,
+    "POST /api/v1/operator/organizations/{organization_id}/domains/{domain}/verify": OPERATOR,
     "GET /api/v1/account/devices": SIGNED_IN,
     "DELETE /api/v1/account/devices/{device_id}": SIGNED_IN,
     "POST /api/v1/account/handle": SIGNED_IN,
@@ -272,7 +290,15 @@ FIELDS: dict[str, dict[str, str]] = {
     "POST /account/handle": {"handle": "somebody.else", "current_password": PASSWORD},
     "POST /account/export": {"current_password": PASSWORD},
 }
+ACTIONS = (
+    "send-reset-link", "force-password-change", "end-sessions", "suspend-account", "resume-account", "lift-freeze",
+)  # fmt: skip
 BODIES: dict[str, Any] = {
+    **{
+        f"POST /api/v1/{place}/{action}": lambda: {"current_password": PASSWORD, "reason": "a lost telephone"}
+        for place in ("organizations/{organization_id}/members/{account_id}", "operator/people/{account_id}")
+        for action in ACTIONS
+    },
     "POST /api/v1/signin": lambda: {"installation": "A" * 43, "identifier": "nobody"},
     "POST /api/v1/signin/{attempt_id}": lambda: {
         "version": 1,
@@ -314,6 +340,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/operator/organizations/{organization_id}/owners": lambda: {"account": ADDRESS},
     "PATCH /api/v1/organizations/{organization_id}": lambda: {"name": "Clinic of the North", "version": 1},
     "PATCH /api/v1/organizations/{organization_id}/members/{account_id}": lambda: {"version": 1, "role": "support"},
+    "POST /api/v1/organizations/{organization_id}/domains": lambda: {"domain": "harbour.example"},
     "PATCH /api/v1/account": lambda: {"first_name": "Mallory", "last_name": "", "version": 1},
     "POST /api/v1/account/address-change": lambda: {
         "current_password": PASSWORD,
@@ -356,9 +383,11 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
 
 
 async def clinic(world: World) -> dict[str, str]:
-    """Nora's organization, as she finds it each time: she owns it, and Mia is a member."""
+    """Nora's organization, as she finds it each time: she owns it, and it manages Mia, a member."""
     house = world.house
-    mia = await house.accounts.find_by_identifier(house.database, MIA) or await world.add_person(MIA, "", handle="mia")
+    mia = await house.accounts.find_by_identifier(house.database, MIA) or await world.add_person(
+        MIA, handle="mia", first_name="Mia"
+    )
     organization = await house.organization_changes.find_by_name(
         "North Clinic"
     ) or await house.organization_changes.add(AT_THE_MACHINE, "North Clinic")
@@ -368,7 +397,16 @@ async def clinic(world: World) -> dict[str, str]:
     offer = Offer(member_type=MemberType.STAFF)
     address = f"kim.{house.chance.draw_bytes(6).hex()}@south-clinic.example"
     kim = await house.invitations.invite(AT_THE_MACHINE, organization.id, address, offer)
-    return {"organization_id": organization.id, "account_id": mia.id, "invitation_id": kim.id}
+    await house.domains.claim(AT_THE_MACHINE, organization.id, "north.example")
+    await house.domains.verify_by_word(AT_THE_MACHINE, organization.id, "north.example")
+    managed = "UPDATE accounts SET created_by = $1 WHERE id = $2"
+    await house.database.transact(lambda tx: tx.execute(managed, organization.id, mia.id))
+    return {
+        "organization_id": organization.id,
+        "account_id": mia.id,
+        "invitation_id": kim.id,
+        "domain": "north.example",
+    }
 
 
 def foreign(endpoint: Endpoint, values: dict[str, str]) -> dict[str, str]:

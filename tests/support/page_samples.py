@@ -284,6 +284,7 @@ _ANNOUNCED: Mapping[str, object] = {
     "what": Message("signin.announced.change_password", {"organizations": "North Clinic"}),
     "enforced_from": AT,
 }
+_RENEW: Mapping[str, object] = {"return_to": "/account", "enforced_from": None, "is_unsent": False}
 _WRONG_CODE = message("email_code.wrong", count=4)
 _VERIFY: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
@@ -438,9 +439,15 @@ SIGN_IN = (
     ),
     PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
-    PageSample("renew", "signin/renew.html", {"return_to": "/account", "why": _EXPIRED, "enforced_from": None}),
     PageSample(
-        "renew-announced", "signin/renew.html", {"return_to": "", "why": _ANNOUNCED["what"], "enforced_from": AT}
+        "renew",
+        "signin/renew.html",
+        {"return_to": "/account", "why": _EXPIRED, "enforced_from": None, "is_unsent": True},
+    ),
+    PageSample(
+        "renew-announced",
+        "signin/renew.html",
+        {"return_to": "", "why": _ANNOUNCED["what"], "enforced_from": AT, "is_unsent": False},
     ),
     PageSample("refused-over", "signin/refused.html", _refused("attempt_over")),
     PageSample("refused-tries", "signin/refused.html", _refused("too_many_tries", count=3)),

@@ -166,13 +166,16 @@ class PasswordFactor:
         """An account's password as it is stored; None if it has none."""
         return await store.find_password(reader, account_id)
 
-    async def force_change(self, tx: Transaction, account_id: str, reason: str) -> None:
-        """Let the account's password be good for one more sign-in only, which asks for a new one."""
+    async def force_change(self, tx: Transaction, account_id: str, reason: str) -> bool:
+        """Let the account's password be good for one more sign-in only, which asks for a new one.
+
+        False if there is none, or it is being changed at this very moment.
+        """
         stored = await store.find_password(tx, account_id)
-        if stored is not None:
-            await store.set_password_properties(
-                tx, account_id, msgspec.structs.replace(stored.properties, must_change=reason)
-            )
+        if stored is None:
+            return False
+        properties = msgspec.structs.replace(stored.properties, must_change=reason)
+        return await store.set_password_properties(tx, account_id, properties, stored.version)
 
 
 def _former_of(history: int) -> int:

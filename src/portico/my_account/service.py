@@ -12,7 +12,7 @@ from portico.my_account.step_up import prove_password
 from portico.sessions.model import BrowserToken, KnownDevice, OpenSession, SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.answers import NewPasswordAnswer
-from portico.signin.new_password import NotTaken, PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, ChangedMeanwhile, PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
@@ -78,7 +78,7 @@ class MyAccount:
 
         try:
             return PasswordChanged(browser=await self._database.transact(body))
-        except NotTaken as late:
+        except (AskedMoreMeanwhile, ChangedMeanwhile) as late:
             return PasswordChanged(failure=late.failure)
 
     async def list_sessions(self, signed_in: SignedIn) -> list[OpenSession]:

@@ -18,7 +18,7 @@ from portico.factors.password_rules import PasswordPolicy, lacking, unmet_criter
 from portico.factors.proof import Failure, Proof
 from portico.factors.screening import PasswordScreen
 from portico.kernel.clock import Clock
-from portico.kernel.errors import Conflict, NotFound, Throttled
+from portico.kernel.errors import BadInput, Conflict, NotFound, Throttled
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import PasswordChanged
 from portico.security.notices import SecurityNotices
@@ -31,20 +31,31 @@ from portico.signin.situation import Visitor
 from portico.throttle.service import Throttle
 
 
-class NotTaken(Conflict):
-    """While a new password was being hashed, what it was checked against has changed; nothing was stored."""
+class AskedMoreMeanwhile(BadInput):
+    """While a new password was being hashed its owner's organizations came to ask for more; nothing was changed."""
+
+    code = "password_asked_more"
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.code)
+        super().__init__(f"more is asked by now: {failure.code}", field="new_password")
         self.failure = failure
 
 
-class AskedMoreMeanwhile(NotTaken):
-    """Its owner's organizations have come to ask for more."""
+class ChangedMeanwhile(Conflict):
+    """The password it was to replace was replaced by another: of two at once, one is taken."""
+
+    code = "password_changed_meanwhile"
+
+    def __init__(self) -> None:
+        super().__init__("another password was faster")
+        self.failure = Failure(code="password.changed_meanwhile", field="new_password")
 
 
-class ChangedMeanwhile(NotTaken):
-    """The password it was to replace was replaced by another; of two at once, one is taken."""
+def require_met(asked: AskedCriteria, new: NewPassword) -> None:
+    """Compare a hashed password once more, where it is stored; raises AskedMoreMeanwhile."""
+    failure = _find_more_asked(asked, new)
+    if failure is not None:
+        raise AskedMoreMeanwhile(failure)
 
 
 class PasswordChange:
@@ -131,6 +142,7 @@ class PasswordChange:
             raise NotFound("the account is gone")
         if account.epoch != attempt.epoch:
             raise Conflict("everything of this account was ended meanwhile")
+        require_met(await self._criteria.find_for(tx, attempt, now), new)
         is_reset = attempt.purpose is Purpose.RESET_PASSWORD
         epoch = await self.replace(tx, now, account, new, attempt.proofs, is_reset=is_reset, visitor=visitor)
         return msgspec.structs.replace(attempt.with_mark(Mark.PASSWORD_CHANGED), epoch=epoch)
@@ -153,9 +165,7 @@ class PasswordChange:
         come to ask for more than the password has, ChangedMeanwhile if it was compared with another than the present.
         """
         asked = await self._criteria.find(tx, account.id, now)
-        failure = _find_more_asked(asked, new)
-        if failure is not None:
-            raise AskedMoreMeanwhile(failure)
+        require_met(asked, new)
         before = await self._password.find_credential(tx, account.id)
         was_mailed = before is not None and before.properties.through_mailbox
         is_strong = has_second_factor(proofs)
@@ -203,7 +213,7 @@ class PasswordChange:
         try:
             await self._password.set_password(tx, now, account_id, new, properties, history=history)
         except Conflict as error:
-            raise ChangedMeanwhile(Failure(code="password.changed_meanwhile", field="new_password")) from error
+            raise ChangedMeanwhile from error
 
 
 def _reused(asked: AskedCriteria) -> Failure:

@@ -43,7 +43,7 @@ from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
 from portico.signin.joining import Joining
-from portico.signin.new_password import NotTaken, PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, ChangedMeanwhile, PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.situation import Beginning, Situation, Visitor, unfinished, whole
@@ -135,7 +135,10 @@ class SignIn:
         situation = await self._situation(self._database, attempt, self._clock.now())
         if version != attempt.version or not is_fitting(answer, situation.step):
             return situation
-        return await self._take_answer(attempt, answer, visitor)
+        try:
+            return await self._take_answer(attempt, answer, visitor)
+        except (AskedMoreMeanwhile, ChangedMeanwhile) as late:
+            return await self._fail(attempt, late.failure)
 
     async def sign_out(self, signed_in: SignedIn) -> None:
         """End a session at its owner's wish."""
@@ -171,7 +174,7 @@ class SignIn:
             step = unfinished(next_step(await self._gatherer.gather(tx, attempt, now)))
         opened = None
         if isinstance(step, Finished):
-            await self._outcomes.note_rehearsal(tx, facts)
+            await self._outcomes.note_policies(tx, facts)
             opened = await self._outcomes.carry_out(tx, step.outcome, facts, visitor, now)
             session_id = opened.session.id if opened else attempt.session_id
             attempt = msgspec.structs.replace(attempt, state=AttemptState.FINISHED, session_id=session_id)
@@ -265,10 +268,7 @@ class SignIn:
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
             return await self.conclude(tx, changed, visitor, now)
 
-        try:
-            return await self._database.transact(body)
-        except NotTaken as late:
-            return await self._fail(attempt, late.failure)
+        return await self._database.transact(body)
 
     async def _settle_announcement(self, attempt: Attempt, answer: AnnouncementAnswer, visitor: Visitor) -> Situation:
         """Go on to what was announced, or past it, and decide again."""
