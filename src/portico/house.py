@@ -186,7 +186,11 @@ class House(Flow):
     def trail_reading(self) -> TrailReading:
         """The audit trail, for those who may read it."""
         return TrailReading(
-            database=self.database, clock=self.clock, audit=self.audit, organizations=self.organizations
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
         )
 
     @cached_property
