@@ -15,8 +15,9 @@ from portico.database.engine import Reader, Transaction
 from portico.kernel.errors import NotFound
 from portico.kernel.tokens import is_token, token_hash
 from portico.organizations.invitations import store
-from portico.organizations.invitations.model import Invitation, InvitationState, may_grant
+from portico.organizations.invitations.model import Invitation, InvitationState
 from portico.organizations.model import Belonging, Membership, OrganizationState, Role, role_in
+from portico.organizations.rules import may_grant
 from portico.organizations.service import Organizations
 
 

@@ -34,10 +34,9 @@ from portico.organizations.invitations.model import (
     LineReport,
     MemberSuspended,
     Offer,
-    may_grant,
 )
 from portico.organizations.model import MembershipState, OrganizationState, Role
-from portico.organizations.rules import Actor, Held
+from portico.organizations.rules import Actor, Held, may_grant
 from portico.organizations.service import Organizations
 from portico.throttle.service import Throttle
 
