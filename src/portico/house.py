@@ -205,6 +205,7 @@ class House(Flow):
             throttle=self.throttle,
             organizations=self.organizations,
             authority=self.authority,
+            acceptance=self.acceptance,
             languages=self.ground.catalogues.languages(),
             wake=self.wake_mail,
         )

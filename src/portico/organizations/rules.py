@@ -61,3 +61,8 @@ def may_change(actor: Role, before: Role, after: Role) -> bool:
     Suspending and removing leave the role as it is; who joins had the least.
     """
     return may_grant(actor, before) and may_grant(actor, after)
+
+
+def may_send_again(actor: Role, offered: Role) -> bool:
+    """Whether somebody of the role ``actor`` may repeat an offer as their own. Support may help members in."""
+    return may_grant(actor, offered) or (offered is Role.MEMBER and actor.reaches(Role.SUPPORT))
