@@ -54,6 +54,7 @@ async def test_whoever_sends_an_offer_again_stands_for_it(free_world: World) -> 
         await leave(free_world, clinic, OWNER)
         shown = await listed(second, clinic)
         assert (shown["status"], shown["is_backed"]) == ("open", False), "nobody who may stands for it"
+        free_world.clock.advance(minutes=1)
         answer = await act(second, clinic, invitation, "resend")
         assert answer.status_code == 200, answer.text
         assert answer.json()["invited_by"] == (await free_world.get_account(SECOND)).id
