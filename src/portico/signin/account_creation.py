@@ -3,16 +3,19 @@
 Checked and hashed outside the transaction, stored inside. Until then there is no account row and no password anywhere.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
 from portico.accounts.service import Accounts, clean_names
-from portico.database.engine import Reader, Transaction
+from portico.database.engine import Database, Reader, Transaction
 from portico.factors.model import OwnData, PasswordProperties
 from portico.factors.password import NewPassword, PasswordFactor
+from portico.factors.password_rules import lacking
 from portico.factors.proof import Failure
-from portico.kernel.errors import BadInput
+from portico.kernel.errors import BadInput, Conflict
 from portico.kernel.normalise import address_key
 from portico.kernel.zones import is_zone
 from portico.mail.service import Mail
@@ -20,10 +23,12 @@ from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
 from portico.signin.joining import Joining
-from portico.signin.new_password import PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
 
 TAKEN = Failure(code="signup.address_taken")
+_CREATIONS = 5
+T = TypeVar("T")
 
 
 class AccountCreation:
@@ -72,7 +77,15 @@ class AccountCreation:
     async def apply(
         self, tx: Transaction, now: datetime, attempt: Attempt, answer: CreateAccountAnswer, new: NewPassword
     ) -> Attempt:
-        """Create the account; the attempt goes on as its owner's. Raises Conflict if the address is taken by now."""
+        """Create the account; the attempt goes on as its owner's.
+
+        Raises Conflict if the address is taken by now, AskedMoreMeanwhile if whoever invites has come to ask for more
+        than the password has.
+        """
+        asked = await self._criteria.find_for(tx, attempt, now)
+        unmet = lacking(asked.policy, new.traits) if new.traits is not None else ()
+        if unmet:
+            raise AskedMoreMeanwhile(unmet)
         account = await self._accounts.add_account(
             tx,
             now,
@@ -91,3 +104,17 @@ class AccountCreation:
             attempt, account_id=account.id, epoch=account.epoch, persistent=answer.stay_signed_in
         )
         return created.with_proof(proof).with_mark(Mark.ACCOUNT_CREATED)
+
+    async def carry_out(
+        self, database: Database, attempt: Attempt, body: Callable[[Transaction], Awaitable[T]]
+    ) -> T | Failure:
+        """Run the transaction that creates an attempt's account; or why nothing came of it, and nothing was changed."""
+        for _ in range(_CREATIONS):
+            try:
+                return await database.transact(body)
+            except AskedMoreMeanwhile as more:
+                return more.failure
+            except Conflict:  # somebody was faster: with the address, or with the Portico ID made from it
+                if await self._accounts.find_by_identifier(database, attempt.identifier) is not None:
+                    break
+        return TAKEN
