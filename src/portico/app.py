@@ -14,6 +14,7 @@ from portico.admin.invitations_api import InvitationsApi
 from portico.admin.members_api import MembersApi
 from portico.admin.organizations_api import OrganizationsApi
 from portico.admin.policies_api import PoliciesApi
+from portico.admin.reminders_api import RemindersApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
 from portico.house import House
@@ -241,6 +242,7 @@ class Doors:
             ),
             MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
             InvitationsApi(gate=self.gate, invitations=house.invitations, clock=house.clock),
+            RemindersApi(reminders=house.reminders),
             PoliciesApi(pages=self.pages, gate=self.gate, policies=house.policies, catalogues=self._ground.catalogues),
         )
         return tuple(endpoint for door in doors for endpoint in door.endpoints())

@@ -20,7 +20,8 @@ from portico.kernel.brand import Brand
 from portico.kernel.errors import Misconfigured
 from portico.kernel.messages import PSEUDO, Catalogues
 from portico.mail import letters
-from portico.mail.letters import Block, Letter, compose
+from portico.mail.blocks import Block, Letter
+from portico.mail.letters import compose
 from portico.mail.model import MailMessage, PasswordChanged, PasswordResetLink
 from portico.mail.samples import SAMPLES
 from portico.mail.stationery import Stationery

@@ -175,6 +175,17 @@ class OrganizationInvitation(_Parameters, frozen=True, kw_only=True, tag="organi
     time_zone: str = ""
 
 
+class PasswordExpiring(_Parameters, frozen=True, kw_only=True, tag="password_expiring"):
+    """The password expires in ``days`` days (S88, S89): by whose word, after how many days, and when exactly."""
+
+    handle: str
+    days: int
+    expires_at: datetime
+    max_age_days: int
+    organizations: tuple[str, ...]
+    time_zone: str = ""
+
+
 MailMessage: TypeAlias = (
     PasswordResetLink
     | PasswordChanged
@@ -190,6 +201,7 @@ MailMessage: TypeAlias = (
     | SignUpCode
     | AccountExists
     | OrganizationInvitation
+    | PasswordExpiring
     | TestMessage
 )
 
@@ -304,7 +316,7 @@ def kind_of(message: MailMessage) -> str:
 def dead_at(message: MailMessage) -> datetime | None:
     """When what a message carries stops working; None if it carries nothing that does."""
     match message:
-        case PasswordResetLink() | SignUpCode() | OrganizationInvitation():
+        case PasswordResetLink() | SignUpCode() | OrganizationInvitation() | PasswordExpiring():
             return message.expires_at
         case AddressChangeAsked() | NewAddressCode():
             return message.code_until

@@ -20,6 +20,7 @@ from portico.factors.screening import PasswordScreen
 from portico.kernel.errors import Conflict, NotFound
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import PasswordChanged
+from portico.reminders.service import Reminders
 from portico.security.notices import SecurityNotices
 from portico.security.rules import has_second_factor
 from portico.sessions.devices import device_name
@@ -48,6 +49,7 @@ class PasswordChange:
         audit: Audit,
         notices: SecurityNotices,
         password: PasswordFactor,
+        reminders: Reminders,
         criteria: PasswordCriteria,
         screen: PasswordScreen,
         throttle: Throttle,
@@ -56,6 +58,7 @@ class PasswordChange:
         self._audit = audit
         self._notices = notices
         self._password = password
+        self._reminders = reminders
         self._criteria = criteria
         self._screen = screen
         self._throttle = throttle
@@ -135,6 +138,7 @@ class PasswordChange:
         properties = PasswordProperties(through_mailbox=is_reset or (was_mailed and not is_strong))
         await self._password.set_password(tx, now, account.id, new, properties)
         epoch = await self._accounts.end_everything(tx, now, account.id, epoch=account.epoch)
+        await self._reminders.cancel(tx, now, account.id)
         await self._throttle.forgive_identifiers(tx, (account.address, account.handle))
         kind = EventKind.PASSWORD_RESET if is_reset else EventKind.PASSWORD_CHANGED
         await self._audit.append(tx, now, Event(kind=kind, subject_id=account.id, actor_id=account.id))

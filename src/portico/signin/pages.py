@@ -20,11 +20,18 @@ from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
-from portico.signin.answers import AnnouncementAnswer, Answer, CreateAccountAnswer, NewPasswordAnswer, ResendAnswer
+from portico.signin.answers import (
+    AnnouncementAnswer,
+    Answer,
+    CreateAccountAnswer,
+    NewPasswordAnswer,
+    ReminderAnswer,
+    ResendAnswer,
+)
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
-from portico.signin.reasons import announcement, why_change
+from portico.signin.reasons import announcement, reminding, why_change
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
 from portico.signin.steps import (
@@ -36,6 +43,7 @@ from portico.signin.steps import (
     Prove,
     Refused,
     RefusedReason,
+    RemindPassword,
     VerifyEmail,
 )
 from portico.web.body import Form
@@ -238,6 +246,8 @@ class SignInPages:
                 )
             case Announced():
                 return self._announced(request, step, situation)
+            case RemindPassword():
+                return self._reminder(request, step, situation)
             case Refused():
                 return await self._refused(request, step, situation)
             case Finished():
@@ -253,6 +263,17 @@ class SignInPages:
             version=situation.attempt.version,
             what=announcement(step),
             enforced_from=step.enforced_from,
+        )
+
+    def _reminder(self, request: Request, step: RemindPassword, situation: Situation) -> Response:
+        return self._pages.show(
+            request,
+            "signin/reminder.html",
+            attempt_id=situation.attempt.id,
+            version=situation.attempt.version,
+            days=step.days,
+            expires_at=step.expires_at,
+            why=reminding(step),
         )
 
     def _verify_email(self, request: Request, step: VerifyEmail, situation: Situation) -> Response:
@@ -358,6 +379,8 @@ def _read_answer(form: StepForm) -> Answer:
             return NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password)
         case "announced":
             return AnnouncementAnswer(now=bool(form.now))
+        case "reminder":
+            return ReminderAnswer(now=bool(form.now))
         case _:
             raise BadInput("no such step")
 
