@@ -15,6 +15,7 @@ from portico.signin.gather import Gatherer
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.password_criteria import PasswordCriteria
+from portico.signin.password_history import PasswordHistory
 from portico.signin.renewal import Renewal
 from portico.signin.reset import PasswordReset
 from portico.signin.service import SignIn
@@ -33,6 +34,8 @@ class Flow(Foundations, ABC):
     def password_change(self) -> PasswordChange:
         """The one way in which a password is replaced."""
         return PasswordChange(
+            database=self.database,
+            clock=self.clock,
             accounts=self.accounts,
             audit=self.audit,
             notices=self.notices,
@@ -53,6 +56,11 @@ class Flow(Foundations, ABC):
             standings=self.standings,
             joining=self.joining,
         )
+
+    @cached_property
+    def password_history(self) -> PasswordHistory:
+        """What forgets former passwords."""
+        return PasswordHistory(clock=self.clock, password=self.password, criteria=self.password_criteria)
 
     @cached_property
     def gatherer(self) -> Gatherer:

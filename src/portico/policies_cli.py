@@ -288,7 +288,7 @@ def _people(seen: Preview) -> Iterator[tuple[str, ...]]:
 
 
 def _short(version: PolicyVersion | None) -> str:
-    return f"{version.number} since {_day(version.enforced_from)}" if version else "-"
+    return f"{version.number} from {_day(version.enforced_from)}" if version else "-"
 
 
 def _day(at: datetime) -> str:

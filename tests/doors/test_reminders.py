@@ -89,7 +89,7 @@ async def test_an_answer_out_of_turn_changes_nothing(world: World) -> None:
     await clinic_with(world)
     world.clock.at = START + timedelta(days=57)
     async with world.native() as client:
-        attempt = await client.begin()
+        attempt = shown = await client.begin()
         for now in (True, False):
             shown = (await client.answer(attempt, {"answer": "reminder", "now": now})).json()
             assert shown["step"]["step"] == "prove"

@@ -212,7 +212,7 @@ async def test_the_strictest_of_several_counts_and_the_days_of_all(world: World)
     await join(world, south, tom)
     await ask(world, north, CLASSIC)
     await ask(world, south, PolicyFields(max_age_days=90, reminder_days=(7,)))
-    told = []
+    told, letters = [], []
     for day in range(45, 95):
         if await remind(world, START + timedelta(days=day)):
             told.append(day)

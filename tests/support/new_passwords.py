@@ -1,5 +1,6 @@
 """Every door at which somebody with an account chooses a new password, behind one face."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from html import unescape
@@ -13,7 +14,10 @@ from tests.support.world import ADDRESS, PASSWORD, Browser, World
 
 CODES = (
     "password.common", "password.own_data", "password.breached", "password.breach_check_down", "password.unmet",
-    "password.unmet_now",
+    "password.unmet_now", "password.changed_meanwhile", "password.same_as_before",
+)  # fmt: skip
+COUNTED_CODES = (
+    "password.reused", "password.reused.by_one", "password.reused.by_several", "password.history_now.by",
 )  # fmt: skip
 PRIYA = "priya@north-clinic.example"
 
@@ -46,8 +50,16 @@ class PageChooser(Chooser):
         assert password not in self._page.text
         said = unescape(self._page.text)
         told = [code for code in CODES if self._world.house.ground.catalogues.text(message(code), "en") in said]
+        told += [code for code in COUNTED_CODES if self._is_told(code, said)]
         assert len(told) == 1, said
         return told[0]
+
+    def _is_told(self, code: str, said: str) -> bool:
+        """Whether a page says a sentence with a number and names in it, in the box that says what went wrong."""
+        sentences = [self._world.house.ground.catalogues.pattern(code, "en", count) for count in (1, 6)]
+        boxes = re.findall(r'<div class="summary".*?</div>', said, re.DOTALL)
+        patterns = [re.sub(r"\\{\w+\\}", ".+", re.escape(sentence)) for sentence in sentences]
+        return any(re.search(rf">{pattern}<", box) for box in boxes for pattern in patterns)
 
 
 class ApiChooser(Chooser):

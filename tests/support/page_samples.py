@@ -44,6 +44,7 @@ PICTURED = ShownPerson.named("Nora North", "nora.north", "0" * 32)
 ASKED = AskedCriteria(
     policy=PasswordPolicy(), length_asked_by=("South Clinic",), composition_asked_by=("North Clinic",)
 )
+ASKED_AGAIN = replace(ASKED, history=6, history_asked_by=("North Clinic",), history_kept=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +269,14 @@ _NEW_PASSWORD: Mapping[str, object] = {"identifier": IDENTIFIER, "asked": ASKED,
 _UNMET = message("password.unmet", criteria="length digit symbol")
 _TOO_LONG = message("password.unmet", criteria="too_long")
 _DIFFERENT = message("password.repeat_differs")
-_CHANGE = {**_NEW_PASSWORD, "attempt_id": ATTEMPT, "version": 3, "why": message("signin.change_password.why.forced")}
+_REUSED = Message("password.reused.by_one", {"count": 6, "organizations": "North Clinic"})
+_CHANGE = {
+    **_NEW_PASSWORD,
+    "asked": ASKED_AGAIN,
+    "attempt_id": ATTEMPT,
+    "version": 3,
+    "why": message("signin.change_password.why.forced"),
+}
 _BOTH = "Harbour Practice, North Clinic"
 _EXPIRED = Message("signin.change_password.why.expired.by", {"count": 60, "organizations": _BOTH})
 _ANNOUNCED: Mapping[str, object] = {
@@ -290,6 +298,7 @@ _EXPIRY = Expiry(
     max_age_days=10,
     organizations=("Harbour Practice", "North Clinic"),
 )
+_RENEW: Mapping[str, object] = {"return_to": "/account", "enforced_from": None, "is_unsent": False}
 _WRONG_CODE = message("email_code.wrong", count=4)
 _VERIFY: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
@@ -439,13 +448,24 @@ SIGN_IN = (
         "signin/change_password.html",
         {**_CHANGE, "failure": Failure(_TOO_LONG, {"new_password": _TOO_LONG})},
     ),
+    PageSample(
+        "change-password-reused",
+        "signin/change_password.html",
+        {**_CHANGE, "why": _EXPIRED, "failure": Failure(_REUSED, {"new_password": _REUSED})},
+    ),
     PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
     PageSample("reminder", "signin/reminder.html", _REMINDER),
     PageSample("reminder-last-day", "signin/reminder.html", {**_REMINDER, "days": 1}),
-    PageSample("renew", "signin/renew.html", {"return_to": "/account", "why": _EXPIRED, "enforced_from": None}),
     PageSample(
-        "renew-announced", "signin/renew.html", {"return_to": "", "why": _ANNOUNCED["what"], "enforced_from": AT}
+        "renew",
+        "signin/renew.html",
+        {"return_to": "/account", "why": _EXPIRED, "enforced_from": None, "is_unsent": True},
+    ),
+    PageSample(
+        "renew-announced",
+        "signin/renew.html",
+        {"return_to": "", "why": _ANNOUNCED["what"], "enforced_from": AT, "is_unsent": False},
     ),
     PageSample("refused-over", "signin/refused.html", _refused("attempt_over")),
     PageSample("refused-tries", "signin/refused.html", _refused("too_many_tries", count=3)),

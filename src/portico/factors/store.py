@@ -75,17 +75,17 @@ async def add_password(
 
 
 async def change_password(
-    tx: Transaction, account_id: str, secret: bytes, properties: PasswordProperties, now: datetime
+    tx: Transaction, before: PasswordCredential, secret: bytes, properties: PasswordProperties, now: datetime
 ) -> bool:
-    """Replace an account's password; False if it has none."""
+    """Replace an account's password; False if it is no longer the version that was read ``before``."""
     changed = await tx.execute(
         "UPDATE credentials SET secret = $1, properties = $2, version = version + 1, changed_at = $3 "
-        "WHERE account_id = $4 AND kind = $5",
+        "WHERE id = $4 AND version = $5",
         secret,
         msgspec.json.encode(properties).decode(),
         to_micros(now),
-        account_id,
-        _PASSWORD,
+        before.id,
+        before.version,
     )
     return changed == 1
 
@@ -102,10 +102,12 @@ async def rehash_password(tx: Transaction, credential_id: str, version: int, sec
     return await tx.execute(sql, secret, to_micros(now), credential_id, version) == 1
 
 
-async def set_password_properties(tx: Transaction, account_id: str, properties: PasswordProperties) -> None:
-    """Replace what is known about a password."""
-    sql = "UPDATE credentials SET properties = $1 WHERE account_id = $2 AND kind = $3"
-    await tx.execute(sql, msgspec.json.encode(properties).decode(), account_id, _PASSWORD)
+async def set_password_properties(
+    tx: Transaction, account_id: str, properties: PasswordProperties, version: int
+) -> bool:
+    """Replace what is known about a password; False if it was changed since ``version``."""
+    sql = "UPDATE credentials SET properties = $1 WHERE account_id = $2 AND kind = $3 AND version = $4"
+    return await tx.execute(sql, msgspec.json.encode(properties).decode(), account_id, _PASSWORD, version) == 1
 
 
 async def add_link(tx: Transaction, link: MailedLink) -> None:

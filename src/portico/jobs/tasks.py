@@ -1,11 +1,12 @@
-"""What the jobs do: tell the clock's floor, queue mails that were asked for, send them, seal the trail, sweep.
+"""What the jobs do: tell the clock's floor, queue mails that were asked for, send them, seal the trail, sweep, prune.
 
 In every server run the clock and the mail: an instant told only grows, and a mail is taken by one conditional
-statement, so several servers send several times as many. In one server run appointments, reminders, sealing and
-sweeping, in transactions that fail as soon as another server has taken over.
+statement, so several servers send several times as many. In one server run appointments, reminders, sealing,
+sweeping and pruning, in transactions that fail as soon as another server has taken over.
 """
 
 from datetime import timedelta
+from functools import partial
 
 from portico.audit.sealing.sealer import seal_batch
 from portico.database.deployment import CLOCK_FLOOR, CLOCK_OFFSET, find_number, keep_fact
@@ -24,6 +25,7 @@ from portico.reminders.reminding import Reminding
 from portico.reminders.service import REMINDER_MEMORY, Reminders
 from portico.security.service import SecurityLinks
 from portico.sessions.service import Sessions
+from portico.signin.password_history import PasswordHistory
 from portico.signin.service import SignIn
 from portico.throttle.service import Throttle
 
@@ -35,6 +37,7 @@ SEND_EVERY = timedelta(seconds=5)
 SEAL_EVERY = timedelta(seconds=15)
 """So that an event is sealed within a minute, even if the server that seals has just died."""
 SWEEP_EVERY = timedelta(minutes=15)
+PRUNE_EVERY = timedelta(days=1)
 MAIL_MEMORY = timedelta(days=90)
 INVITATION_MEMORY = timedelta(days=90)
 QUEUE_MAILS = "queue mails"
@@ -63,6 +66,7 @@ class Tasks:
         invitations: Invitations,
         reminding: Reminding,
         reminders: Reminders,
+        password_history: PasswordHistory,
         is_development: bool,
         seal_every: timedelta,
     ) -> None:
@@ -84,6 +88,7 @@ class Tasks:
         self._invitations = invitations
         self._reminding = reminding
         self._reminders = reminders
+        self._password_history = password_history
         self._is_development = is_development
         self._seal_every = seal_every
 
@@ -97,6 +102,7 @@ class Tasks:
             Job("send mails", self.send_mails, SEND_EVERY),
             Job("seal", self.seal, self._seal_every, in_one_server=True),
             Job("sweep", self.sweep, SWEEP_EVERY, in_one_server=True),
+            Job("prune passwords", self.prune_passwords, PRUNE_EVERY, in_one_server=True),
         )
 
     async def keep_clock(self) -> None:
@@ -156,3 +162,9 @@ class Tasks:
         ):
             while await self._own.transact(sweep):
                 pass
+
+    async def prune_passwords(self) -> None:
+        """Forget the former passwords that nobody asks for any more, some accounts at a time."""
+        after: str | None = ""
+        while after is not None:
+            after = await self._own.transact(partial(self._password_history.prune_batch, after=after))

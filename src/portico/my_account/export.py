@@ -18,7 +18,7 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database
-from portico.factors.methods import list_methods
+from portico.factors.methods import count_former_passwords, list_methods
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
@@ -146,7 +146,10 @@ class ExportedReminder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole document; ``is_complete`` is false where a list was cut."""
+    """The whole document; ``is_complete`` is false where a list was cut.
+
+    ``former_passwords`` is how many are kept, as hashes, so that they are not used again.
+    """
 
     format: str
     version: int
@@ -155,6 +158,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     account: ExportedAccount
     picture: ExportedPicture | None
     sign_in_methods: list[ExportedMethod]
+    former_passwords: int
     sessions: list[ExportedSession]
     devices: list[ExportedDevice]
     address_changes: list[ExportedAddressChange]
@@ -223,6 +227,7 @@ class OwnData:
             account=_exported(account, ExportedAccount),
             picture=_picture(picture) if picture else None,
             sign_in_methods=[_exported(method, ExportedMethod) for method in methods],
+            former_passwords=await count_former_passwords(database, account_id),
             sessions=[_exported(session, ExportedSession) for session in sessions],
             devices=[_exported(device, ExportedDevice) for device in devices],
             address_changes=[

@@ -26,8 +26,8 @@ class OwnOrganizationsPages:
         leave = ORGANIZATIONS + "/{organization_id}/leave"
         return (
             Endpoint("GET", ORGANIZATIONS, self.show, Access.SIGNED_IN, opens_when_due=True),
-            Endpoint("GET", leave, self.show_leave, Access.SIGNED_IN),
-            Endpoint("POST", leave, self.leave, Access.SIGNED_IN),
+            Endpoint("GET", leave, self.show_leave, Access.SIGNED_IN, opens_when_due=True),
+            Endpoint("POST", leave, self.leave, Access.SIGNED_IN, opens_when_due=True),
         )
 
     async def show(self, request: Request) -> Response:

@@ -20,7 +20,7 @@ from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
 from portico.signin.joining import Joining
-from portico.signin.new_password import PasswordChange
+from portico.signin.new_password import PasswordChange, require_met
 from portico.signin.password_criteria import PasswordCriteria
 
 TAKEN = Failure(code="signup.address_taken")
@@ -48,10 +48,10 @@ class AccountCreation:
         self._criteria = criteria
         self._terms = terms
 
-    async def find_failure(
+    async def prepare(
         self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer, now: datetime
-    ) -> Failure | None:
-        """Why an account cannot be made of an answer; None if it can."""
+    ) -> NewPassword | Failure:
+        """The password of an answer, hashed; or why no account can be made of it."""
         if await self._accounts.find_by_key(reader, address_key(attempt.identifier) or "") is not None:
             return TAKEN
         try:
@@ -63,16 +63,17 @@ class AccountCreation:
         chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
         about = OwnData(address=attempt.identifier, first_name=answer.first_name, last_name=answer.last_name)
         policy = (await self._criteria.find_for(reader, attempt, now)).policy
-        return await self._password_change.find_failure(reader, None, chosen, about, policy)
-
-    async def prepare(self, answer: CreateAccountAnswer) -> NewPassword:
-        """Hash the password of an answer for which :meth:`find_failure` found nothing."""
-        return await self._password.prepare(answer.new_password)
+        return await self._password_change.choose_first(chosen, about, policy)
 
     async def apply(
         self, tx: Transaction, now: datetime, attempt: Attempt, answer: CreateAccountAnswer, new: NewPassword
     ) -> Attempt:
-        """Create the account; the attempt goes on as its owner's. Raises Conflict if the address is taken by now."""
+        """Create the account; the attempt goes on as its owner's.
+
+        Raises Conflict if the address is taken by now, AskedMoreMeanwhile if whoever invites has come to ask for more
+        than the password has.
+        """
+        require_met(await self._criteria.find_for(tx, attempt, now), new)
         account = await self._accounts.add_account(
             tx,
             now,

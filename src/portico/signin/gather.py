@@ -86,26 +86,20 @@ class Gatherer:
 def policy_of(standing: Standing) -> Policy:
     """What somebody's organizations ask, in the words of the decision."""
     announced, rehearsed = standing.announced, standing.rehearsed
-    return _policy(
-        standing.enforced,
+    return msgspec.structs.replace(
+        _policy(standing.enforced),
         version=standing.stamp,
         announced=_policy(announced) if announced else None,
         announced_from=standing.announced_from,
+        announced_by=standing.announced_by,
         rehearsed=_policy(rehearsed) if rehearsed else None,
+        rehearsed_by=standing.rehearsed_by,
     )
 
 
-def _policy(
-    folded: FoldedPolicy,
-    *,
-    version: str = "",
-    announced: Policy | None = None,
-    announced_from: datetime | None = None,
-    rehearsed: Policy | None = None,
-) -> Policy:
+def _policy(folded: FoldedPolicy) -> Policy:
     days, since = folded.max_age_days, folded.changed_since
     return Policy(
-        version=version,
         demands=(Demand(), *_demands(folded)),
         password=PasswordRule(
             max_age=timedelta(days=days.value) if days.value is not None else None,
@@ -116,9 +110,6 @@ def _policy(
         ),
         session_span=_hours(folded.session_hours.value),
         idle_span=_hours(folded.idle_hours.value),
-        announced=announced,
-        announced_from=announced_from,
-        rehearsed=rehearsed,
     )
 
 

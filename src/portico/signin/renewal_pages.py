@@ -62,6 +62,7 @@ class RenewalPages:
             return_to=return_to,
             why=_why(step),
             enforced_from=step.enforced_from if isinstance(step, Announced) else None,
+            is_unsent=bool(request.query_params.get("unsent")),
         )
 
     async def begin(self, request: Request) -> Response:

@@ -44,7 +44,7 @@ from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
 from portico.signin.joining import Joining
-from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, ChangedMeanwhile, PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.situation import Beginning, Situation, Visitor, unfinished, whole
@@ -136,7 +136,10 @@ class SignIn:
         situation = await self._situation(self._database, attempt, self._clock.now())
         if version != attempt.version or not is_fitting(answer, situation.step):
             return situation
-        return await self._take_answer(attempt, answer, visitor)
+        try:
+            return await self._take_answer(attempt, answer, visitor)
+        except (AskedMoreMeanwhile, ChangedMeanwhile) as late:
+            return await self._fail(attempt, late.failure)
 
     async def sign_out(self, signed_in: SignedIn) -> None:
         """End a session at its owner's wish."""
@@ -172,7 +175,7 @@ class SignIn:
             step = unfinished(next_step(await self._gatherer.gather(tx, attempt, now)))
         opened = None
         if isinstance(step, Finished):
-            await self._outcomes.note_rehearsal(tx, facts)
+            await self._outcomes.note_policies(tx, facts)
             opened = await self._outcomes.carry_out(tx, step.outcome, facts, visitor, now)
             session_id = opened.session.id if opened else attempt.session_id
             attempt = msgspec.structs.replace(attempt, state=AttemptState.FINISHED, session_id=session_id)
@@ -252,11 +255,10 @@ class SignIn:
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
         about = own_data_of(await self._accounts.find_account(self._database, attempt.account_id or NOBODY))
-        policy = (await self._criteria.find_for(self._database, attempt, self._clock.now())).policy
-        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer, about, policy)
-        if failure is not None:
-            return await self._fail(attempt, failure)
-        new = await self._password_change.prepare(answer)
+        asked = await self._criteria.find_for(self._database, attempt, self._clock.now())
+        new = await self._password_change.choose(attempt.account_id or NOBODY, answer, about, asked)
+        if isinstance(new, Failure):
+            return await self._fail(attempt, new)
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
@@ -267,10 +269,7 @@ class SignIn:
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
             return await self.conclude(tx, changed, visitor, now)
 
-        try:
-            return await self._database.transact(body)
-        except AskedMoreMeanwhile as more:
-            return await self._fail(attempt, more.failure)
+        return await self._database.transact(body)
 
     async def _take_or_put_off(self, attempt: Attempt, answer: NowOrLater, visitor: Visitor) -> Situation:
         """Go on to what may be done now or later, or past it, and decide again."""
@@ -309,10 +308,9 @@ class SignIn:
 
     async def _create_account(self, attempt: Attempt, answer: CreateAccountAnswer, visitor: Visitor) -> Situation:
         """Check names and password, hash outside the transaction, create the account inside and decide again."""
-        failure = await self._account_creation.find_failure(self._database, attempt, answer, self._clock.now())
-        if failure is not None:
-            return await self._fail(attempt, failure)
-        new = await self._account_creation.prepare(answer)
+        new = await self._account_creation.prepare(self._database, attempt, answer, self._clock.now())
+        if isinstance(new, Failure):
+            return await self._fail(attempt, new)
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:

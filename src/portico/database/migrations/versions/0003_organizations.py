@@ -145,6 +145,26 @@ CREATE TABLE audit_heads (
     hash BYTEA NOT NULL
 );
 
+-- Why somebody's admins did something to their account: free words, so beside the trail, and erased with the account.
+CREATE TABLE audit_reasons (
+    event_id TEXT PRIMARY KEY NOT NULL,
+    subject_id TEXT NOT NULL,
+    organization_id TEXT,
+    reason TEXT NOT NULL
+);
+CREATE INDEX audit_reasons_by_subject ON audit_reasons (subject_id);
+
+-- The passwords an account has had before, oldest first by number, while somebody asks that they are not used again.
+-- Imported ones are kept until kept_until even where nobody asks yet.
+CREATE TABLE password_history (
+    account_id TEXT NOT NULL REFERENCES accounts,
+    number BIGINT NOT NULL,
+    secret BYTEA NOT NULL,
+    set_at BIGINT NOT NULL,
+    kept_until BIGINT,
+    PRIMARY KEY (account_id, number)
+);
+
 -- Passwords by when they were set, so that those about to expire are found without looking at the others.
 CREATE INDEX credentials_by_age ON credentials (changed_at, account_id) WHERE kind = 'password';
 
