@@ -40,6 +40,7 @@ class Flow(Foundations, ABC):
             audit=self.audit,
             notices=self.notices,
             password=self.password,
+            reminders=self.reminders,
             criteria=self.password_criteria,
             screen=self.screen,
             throttle=self.throttle,
@@ -70,6 +71,7 @@ class Flow(Foundations, ABC):
             email_code=self.email_code,
             standings=self.standings,
             joining=self.joining,
+            reminders=self.reminders,
             terms=self.terms,
         )
 
@@ -128,6 +130,7 @@ class Flow(Foundations, ABC):
                 sessions=self.sessions,
                 protection=self.protection,
                 notices=self.notices,
+                reminders=self.reminders,
             ),
             password_change=self.password_change,
             wake=self.wake_mail,

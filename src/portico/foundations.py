@@ -41,6 +41,8 @@ from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
 from portico.organizations.service import Organizations
 from portico.people_import.service import PeopleImport
+from portico.reminders.reminding import Reminding
+from portico.reminders.service import Reminders
 from portico.security.notices import SecurityNotices
 from portico.security.reset_links import ResetLinks
 from portico.security.service import SecurityLinks
@@ -201,6 +203,34 @@ class Foundations:
         settings = self.settings
         own = PolicyFields(min_length=settings.password_min_length, composition=settings.password_composition)
         return Standings(own)
+
+    @cached_property
+    def reminders(self) -> Reminders:
+        """When passwords expire, and who was reminded of that."""
+        return Reminders(
+            database=self.database,
+            clock=self.clock,
+            mail=self.mail,
+            organizations=self.organizations,
+            password=self.password,
+            standings=self.standings,
+        )
+
+    @cached_property
+    def reminding(self) -> Reminding:
+        """Who reminds them."""
+        return Reminding(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            accounts=self.accounts,
+            audit=self.audit,
+            mail=self.mail,
+            password=self.password,
+            standings=self.standings,
+            reminders=self.reminders,
+            time_zone=self.settings.default_time_zone,
+        )
 
     @cached_property
     def policies(self) -> Policies:

@@ -99,6 +99,7 @@ class House(Flow):
                 self.security.erase,
                 self.address_changes.erase,
                 self.invitations.erase,
+                self.reminders.erase,
                 lambda tx, account: self.mail.erase(
                     tx, account.id, account.address, (account.address_key, account.handle_key)
                 ),
@@ -119,6 +120,7 @@ class House(Flow):
             accounts=self.accounts,
             profiles=Profiles(self.audit, self.ground.catalogues.languages()),
             pictures=self.pictures,
+            reminders=self.reminders,
             sign_in=self.sign_in,
         )
 
@@ -136,6 +138,7 @@ class House(Flow):
             accounts=self.accounts,
             organizations=self.organizations,
             memberships=self.memberships,
+            reminders=self.reminders,
             standings=self.standings,
         )
 
@@ -149,6 +152,7 @@ class House(Flow):
             pictures=self.pictures,
             audit=self.audit,
             mail=self.mail,
+            reminders=self.reminders,
             sessions=self.sessions,
             sign_in=self.sign_in,
         )
@@ -179,6 +183,8 @@ class House(Flow):
             links=self.links,
             email_code=self.email_code,
             invitations=self.invitations,
+            reminding=self.reminding,
+            reminders=self.reminders,
             password_history=self.password_history,
             is_development=self.ground.is_development,
             seal_every=min(SEAL_EVERY, self.settings.job_lease / 2),

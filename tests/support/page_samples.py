@@ -24,6 +24,7 @@ from portico.organizations.model import (
 )
 from portico.organizations.policy import NOTHING_ASKED, EnrolmentProof, Mfa, Preset, SecondFactor, preset_fields
 from portico.organizations.wording import list_asks, list_folded
+from portico.reminders.model import Expiry
 from portico.sessions.devices import device_words
 from portico.signin.password_criteria import AskedCriteria
 from portico.signin.reset_help import help_steps
@@ -284,6 +285,19 @@ _ANNOUNCED: Mapping[str, object] = {
     "what": Message("signin.announced.change_password", {"organizations": "North Clinic"}),
     "enforced_from": AT,
 }
+_REMINDER: Mapping[str, object] = {
+    "attempt_id": ATTEMPT,
+    "version": 2,
+    "days": 10,
+    "expires_at": AT,
+    "why": Message("signin.reminder.why", {"count": 60, "organizations": "North Clinic"}),
+}
+_EXPIRY = Expiry(
+    set_at=EARLIER,
+    expires_at=AT,
+    max_age_days=10,
+    organizations=("Harbour Practice", "North Clinic"),
+)
 _RENEW: Mapping[str, object] = {"return_to": "/account", "enforced_from": None, "is_unsent": False}
 _WRONG_CODE = message("email_code.wrong", count=4)
 _VERIFY: Mapping[str, object] = {
@@ -314,6 +328,7 @@ _OVERVIEW: Mapping[str, object] = {
     "may_change_handle": True,
     "language": "",
     "time_zone": "",
+    "expiry": _EXPIRY,
     "methods": METHODS,
     "sessions": 3,
     "failure": None,
@@ -384,6 +399,7 @@ _ORGANIZATIONS: Mapping[str, object] = {
         InTheEnd(sentence=sentence, organizations=names)
         for sentence, names in list_folded(fold(_ASKED.values(), NOTHING_ASKED))
     ],
+    "expiry": _EXPIRY,
     "notice": None,
     "failure": None,
 }
@@ -439,6 +455,8 @@ SIGN_IN = (
     ),
     PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
+    PageSample("reminder", "signin/reminder.html", _REMINDER),
+    PageSample("reminder-last-day", "signin/reminder.html", {**_REMINDER, "days": 1}),
     PageSample(
         "renew",
         "signin/renew.html",

@@ -40,6 +40,7 @@ class EventKind(StrEnum):
     PASSWORD_CHANGED = "password.changed"
     PASSWORD_RESET = "password.reset"
     PASSWORD_REHASHED = "password.rehashed"
+    PASSWORD_REMINDED = "password.reminded"
     RESET_REQUESTED = "password.reset_requested"
     RESET_LINK_REFUSED = "password.reset_link_refused"
     SESSION_ENDED = "session.ended"

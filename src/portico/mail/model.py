@@ -1,4 +1,4 @@
-"""What the mail room knows: the messages we send, the rows of the outbox, and when to try again.
+"""What the mail room knows: the messages we send and the rows of the outbox.
 
 A message is a small record; its words are chosen only when it is sent (:mod:`portico.mail.letters`), so the outbox
 never holds a rendered body. A field annotated :data:`Secret` opens something: it is sealed in the outbox, erased once
@@ -7,24 +7,14 @@ the mail is settled and never shown to operators. To add a kind: a struct here w
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, assert_never, get_args, get_type_hints
 
 import msgspec
 
-from portico.kernel.chance import Chance
 from portico.kernel.normalise import address_key, one_line
-
-GIVE_UP_AFTER = timedelta(days=3)
-"""How old a mail may be when it is tried for the last time (RFC 5321 section 4.5.4.1 asks for four or five days)."""
-
-_FIRST_PAUSE = timedelta(minutes=1)
-_LONGEST_PAUSE = timedelta(hours=1)
-_DOUBLINGS_MAX = 16
-_JITTER = 4
-"""A pause is lengthened by up to one part in so many, so that a thousand mails do not all come back at once."""
 
 Secret: TypeAlias = Annotated[str, msgspec.Meta(extra={"secret": True})]
 """A text that opens something: a token or a code."""
@@ -189,6 +179,17 @@ class OrganizationInvitation(_Parameters, frozen=True, kw_only=True, tag="organi
     time_zone: str = ""
 
 
+class PasswordExpiring(_Parameters, frozen=True, kw_only=True, tag="password_expiring"):
+    """The password expires in ``days`` days (S88, S89): by whose word, after how many days, and when exactly."""
+
+    handle: str
+    days: int
+    expires_at: datetime
+    max_age_days: int
+    organizations: tuple[str, ...]
+    time_zone: str = ""
+
+
 MailMessage: TypeAlias = (
     PasswordResetLink
     | PasswordChanged
@@ -205,6 +206,7 @@ MailMessage: TypeAlias = (
     | SignUpCode
     | AccountExists
     | OrganizationInvitation
+    | PasswordExpiring
     | TestMessage
 )
 
@@ -319,7 +321,7 @@ def kind_of(message: MailMessage) -> str:
 def dead_at(message: MailMessage) -> datetime | None:
     """When what a message carries stops working; None if it carries nothing that does."""
     match message:
-        case PasswordResetLink() | SignUpCode() | OrganizationInvitation():
+        case PasswordResetLink() | SignUpCode() | OrganizationInvitation() | PasswordExpiring():
             return message.expires_at
         case AddressChangeAsked() | NewAddressCode():
             return message.code_until
@@ -345,24 +347,6 @@ def read_message(kind: str, plain: Mapping[str, Any], secret: Mapping[str, str])
         return msgspec.convert({**plain, **secret, "kind": kind}, MailMessage)  # type: ignore[no-any-return]
     except msgspec.ValidationError:
         return None
-
-
-def next_try_at(mail: ClaimedMail, failed_at: datetime, chance: Chance) -> datetime | None:
-    """When to try again after a failure that may pass: after 1 minute, doubling to 1 hour; None to give up.
-
-    A mail that will be useless by then comes up at that instant, to be dropped and lose its secrets without delay.
-    """
-    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(mail.tries - 1, _DOUBLINGS_MAX))
-    again_at = failed_at + lengthen(pause, chance)
-    if mail.useless_at is not None and mail.useless_at <= again_at:
-        return mail.useless_at
-    return again_at if again_at - mail.created_at <= GIVE_UP_AFTER else None
-
-
-def lengthen(pause: timedelta, chance: Chance) -> timedelta:
-    """A pause with its jitter."""
-    most = pause // _JITTER // timedelta(milliseconds=1)
-    return pause + timedelta(milliseconds=chance.draw_below(most + 1))
 
 
 def wire_address(address: str) -> str | None:

@@ -25,6 +25,7 @@ from portico.kernel.errors import NotFound
 from portico.mail.service import Mail
 from portico.my_account.address.store import list_changes
 from portico.my_account.step_up import prove_password
+from portico.reminders.service import Reminders
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.service import SignIn
@@ -133,6 +134,17 @@ class ExportedMail(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: datetime | None
 
 
+class ExportedReminder(msgspec.Struct, frozen=True, kw_only=True):
+    """A reminder that a password was about to expire."""
+
+    password_set_at: datetime
+    expires_at: datetime
+    days: int
+    state: str
+    created_at: datetime
+    changed_at: datetime
+
+
 class Export(msgspec.Struct, frozen=True, kw_only=True):
     """The whole document; ``is_complete`` is false where a list was cut.
 
@@ -153,6 +165,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     history: list[ExportedEvent]
     names: list[ExportedName]
     mails: list[ExportedMail]
+    password_reminders: list[ExportedReminder]
 
 
 class OwnData:
@@ -167,6 +180,7 @@ class OwnData:
         pictures: Pictures,
         audit: Audit,
         mail: Mail,
+        reminders: Reminders,
         sessions: Sessions,
         sign_in: SignIn,
         list_max: int = LIST_MAX,
@@ -177,6 +191,7 @@ class OwnData:
         self._pictures = pictures
         self._audit = audit
         self._mail = mail
+        self._reminders = reminders
         self._sessions = sessions
         self._sign_in = sign_in
         self._list_max = list_max
@@ -238,6 +253,10 @@ class OwnData:
                     settled_at=mail.settled_at,
                 )
                 for mail in mails[: self._list_max]
+            ],
+            password_reminders=[
+                _exported(reminder, ExportedReminder)
+                for reminder in await self._reminders.list_of_account(account_id, self._list_max)
             ],
         )
 

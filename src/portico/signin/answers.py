@@ -11,7 +11,17 @@ from portico.accounts.service import TYPED_NAME_MAX
 from portico.factors.contract import EmailCodeAnswer, MailedLinkAnswer, PasswordAnswer
 from portico.factors.proof import ProofKind
 from portico.kernel.normalise import IDENTIFIER_MAX
-from portico.signin.steps import Announced, ChangePassword, CreateAccount, Identify, Prove, Step, VerifyEmail
+from portico.signin.attempt import Mark
+from portico.signin.steps import (
+    Announced,
+    ChangePassword,
+    CreateAccount,
+    Identify,
+    Prove,
+    RemindPassword,
+    Step,
+    VerifyEmail,
+)
 
 
 class IdentifierAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="identifier"):
@@ -50,12 +60,22 @@ class CreateAccountAnswer(
     time_zone: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
+class NowOrLater(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether to do ``now`` what may also be done later."""
+
+    now: bool
+
+
 class AnnouncementAnswer(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="announcement"
+    NowOrLater, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="announcement"
 ):
     """Whether to do ``now`` what will be asked, or later."""
 
-    now: bool
+
+class ReminderAnswer(
+    NowOrLater, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="reminder"
+):
+    """Whether to change ``now`` the password that expires soon, or later."""
 
 
 Answer: TypeAlias = (
@@ -66,6 +86,7 @@ Answer: TypeAlias = (
     | CreateAccountAnswer
     | NewPasswordAnswer
     | AnnouncementAnswer
+    | ReminderAnswer
 )
 
 PROOF_KINDS: dict[type[PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer], ProofKind] = {
@@ -75,7 +96,7 @@ PROOF_KINDS: dict[type[PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer], Pro
 }
 
 
-def is_fitting(answer: Answer, step: Step) -> bool:
+def is_fitting(answer: Answer, step: Step) -> bool:  # noqa: PLR0911 - one for each answer
     """Whether an answer is one to this step. One that is not changes nothing and costs no try."""
     match answer:
         case IdentifierAnswer():
@@ -90,3 +111,12 @@ def is_fitting(answer: Answer, step: Step) -> bool:
             return isinstance(step, ChangePassword)
         case AnnouncementAnswer():
             return isinstance(step, Announced)
+        case ReminderAnswer():
+            return isinstance(step, RemindPassword)
+
+
+def mark_of(answer: NowOrLater) -> Mark:
+    """What an answer leaves with the attempt."""
+    if isinstance(answer, ReminderAnswer):
+        return Mark.REMINDER_TAKEN if answer.now else Mark.REMINDER_PUT_OFF
+    return Mark.ANNOUNCED_TAKEN if answer.now else Mark.ANNOUNCED_PUT_OFF

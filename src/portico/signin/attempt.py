@@ -51,6 +51,8 @@ class Mark(StrEnum):
     ACCOUNT_CREATED = "account_created"
     ANNOUNCED_TAKEN = "announced_taken"
     ANNOUNCED_PUT_OFF = "announced_put_off"
+    REMINDER_TAKEN = "reminder_taken"
+    REMINDER_PUT_OFF = "reminder_put_off"
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):

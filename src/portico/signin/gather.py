@@ -14,9 +14,11 @@ from portico.factors.proof import ProofKind
 from portico.kernel.tokens import NOBODY
 from portico.organizations.folding import FoldedPolicy
 from portico.organizations.policies.standing import Standing, Standings
+from portico.reminders.service import Reminders
 from portico.signin.attempt import Attempt, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts, PasswordRule, Person, Policy, Terms
 from portico.signin.joining import Joining, belonging_to
+from portico.signin.rules import find_reminder
 
 
 class Gatherer:
@@ -30,6 +32,7 @@ class Gatherer:
         email_code: EmailCodeFactor,
         standings: Standings,
         joining: Joining,
+        reminders: Reminders,
         terms: Terms | None = None,
     ) -> None:
         self._accounts = accounts
@@ -37,6 +40,7 @@ class Gatherer:
         self._email_code = email_code
         self._standings = standings
         self._joining = joining
+        self._reminders = reminders
         self._terms = terms
 
     async def gather(
@@ -55,7 +59,7 @@ class Gatherer:
         if account is not None and attempt.proofs:
             joining = belonging_to(invited)
             policy = policy_of(await self._standings.find(reader, account.memberships, now, joining=joining))
-        return Facts(
+        facts = Facts(
             now=now,
             attempt=attempt,
             person=_person(account, password) if account else None,
@@ -66,6 +70,10 @@ class Gatherer:
             terms=self._terms,
             invited=invited,
         )
+        if find_reminder(facts) is None:
+            return facts
+        rests = await self._reminders.is_put_off(reader, account_id, now)
+        return msgspec.structs.replace(facts, reminder_rests=rests)
 
     async def _find_resend_at(self, reader: Reader, attempt: Attempt) -> datetime | None:
         """When another code may be asked for, in an attempt that mails codes."""
@@ -96,12 +104,20 @@ def _policy(folded: FoldedPolicy) -> Policy:
         password=PasswordRule(
             max_age=timedelta(days=days.value) if days.value is not None else None,
             max_age_asked_by=days.organizations,
+            remind_within=_earliest_reminder(folded),
             changed_since=since.value,
             changed_since_asked_by=since.organizations,
         ),
         session_span=_hours(folded.session_hours.value),
         idle_span=_hours(folded.idle_hours.value),
     )
+
+
+def _earliest_reminder(folded: FoldedPolicy) -> timedelta | None:
+    """How long before the end the first reminder comes, of those that come after the password was set."""
+    age = folded.max_age_days.value
+    possible = [days for days in folded.reminder_days.value if age is not None and days < age]
+    return timedelta(days=max(possible)) if possible else None
 
 
 def _demands(folded: FoldedPolicy) -> tuple[Demand, ...]:

@@ -21,6 +21,7 @@ from portico.kernel.clock import Clock
 from portico.kernel.errors import BadInput, Conflict, NotFound, Throttled
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import PasswordChanged
+from portico.reminders.service import Reminders
 from portico.security.notices import SecurityNotices
 from portico.security.rules import has_second_factor
 from portico.sessions.devices import device_name
@@ -70,6 +71,7 @@ class PasswordChange:
         audit: Audit,
         notices: SecurityNotices,
         password: PasswordFactor,
+        reminders: Reminders,
         criteria: PasswordCriteria,
         screen: PasswordScreen,
         throttle: Throttle,
@@ -80,6 +82,7 @@ class PasswordChange:
         self._audit = audit
         self._notices = notices
         self._password = password
+        self._reminders = reminders
         self._criteria = criteria
         self._screen = screen
         self._throttle = throttle
@@ -172,6 +175,7 @@ class PasswordChange:
         properties = PasswordProperties(through_mailbox=is_reset or (was_mailed and not is_strong))
         await self._store(tx, now, account.id, new, properties, history=max(asked.history_kept, new.compared))
         epoch = await self._accounts.end_everything(tx, now, account.id, epoch=account.epoch)
+        await self._reminders.cancel(tx, now, account.id)
         await self._throttle.forgive_identifiers(tx, (account.address, account.handle))
         await self._throttle.forgive_new_passwords(tx, account.id)
         kind = EventKind.PASSWORD_RESET if is_reset else EventKind.PASSWORD_CHANGED

@@ -12,6 +12,7 @@ from portico.database.engine import Transaction
 from portico.kernel.errors import NotFound, NotSignedIn
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import NewDevice
+from portico.reminders.service import Reminders
 from portico.security.notices import SecurityNotices
 from portico.security.rules import lifts_freeze
 from portico.sessions.devices import device_name
@@ -35,12 +36,14 @@ class Outcomes:
         sessions: Sessions,
         protection: Protection,
         notices: SecurityNotices,
+        reminders: Reminders,
     ) -> None:
         self._accounts = accounts
         self._audit = audit
         self._sessions = sessions
         self._protection = protection
         self._notices = notices
+        self._reminders = reminders
 
     async def carry_out(
         self, tx: Transaction, outcome: Outcome, facts: Facts, visitor: Visitor, now: datetime
@@ -94,6 +97,8 @@ class Outcomes:
             await self._sessions.end_session(tx, now, former.account_id, former.id)
         if account.is_frozen(now) and lifts_freeze(attempt.proofs):
             await self._protection.lift_freeze(tx, now, account.id)
+        if Mark.REMINDER_PUT_OFF in attempt.marks:
+            await self._reminders.put_off(tx, now, account.id)
         device_hash = attempt.device_hash or attempt.holder_hash
         if await self._sessions.is_new_device(tx, device_hash, account.id):
             notice = NewDevice(handle=account.handle, at=now, device=device_name(visitor.user_agent))

@@ -13,18 +13,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portico.accounts.service import TYPED_NAME_MAX
-from portico.factors.contract import EmailCodeAnswer, PasswordAnswer
 from portico.kernel.clock import Clock
-from portico.kernel.errors import BadInput, NotFound, Throttled
+from portico.kernel.errors import NotFound, Throttled
 from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
-from portico.signin.answers import AnnouncementAnswer, Answer, CreateAccountAnswer, NewPasswordAnswer, ResendAnswer
+from portico.signin.answer_pages import StepForm, read_answer
+from portico.signin.answers import (
+    Answer,
+    CreateAccountAnswer,
+    ResendAnswer,
+)
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
-from portico.signin.reasons import announcement, why_change
+from portico.signin.reasons import announcement, reminding, why_change
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
 from portico.signin.steps import (
@@ -36,6 +40,7 @@ from portico.signin.steps import (
     Prove,
     Refused,
     RefusedReason,
+    RemindPassword,
     VerifyEmail,
 )
 from portico.web.body import Form
@@ -54,25 +59,6 @@ class IdentifyForm(Form, frozen=True, kw_only=True):
 
     form: str = ""
     identifier: str = ""
-
-
-class StepForm(Form, frozen=True, kw_only=True):
-    """The answer to a step. Which fields are filled depends on the step."""
-
-    step: str = ""
-    version: int = 0
-    username: str = ""
-    password: str = ""
-    stay_signed_in: str = ""
-    new_password: str = ""
-    repeat_password: str = ""
-    code: str = ""
-    resend: str = ""
-    now: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    accepts_terms: str = ""
-    time_zone: str = ""
 
 
 class SignInPages:
@@ -157,7 +143,7 @@ class SignInPages:
         form = await self._pages.read(request, StepForm)
         visitor = await self._visitors.browser(request)
         attempt_id = request.path_params["attempt_id"]
-        answer = _read_answer(form)
+        answer = read_answer(form)
         try:
             situation = await self._sign_in.answer(attempt_id, form.version, answer, visitor)
         except NotFound:
@@ -238,6 +224,8 @@ class SignInPages:
                 )
             case Announced():
                 return self._announced(request, step, situation)
+            case RemindPassword():
+                return self._reminder(request, step, situation)
             case Refused():
                 return await self._refused(request, step, situation)
             case Finished():
@@ -253,6 +241,17 @@ class SignInPages:
             version=situation.attempt.version,
             what=announcement(step),
             enforced_from=step.enforced_from,
+        )
+
+    def _reminder(self, request: Request, step: RemindPassword, situation: Situation) -> Response:
+        return self._pages.show(
+            request,
+            "signin/reminder.html",
+            attempt_id=situation.attempt.id,
+            version=situation.attempt.version,
+            days=step.days,
+            expires_at=step.expires_at,
+            why=reminding(step),
         )
 
     def _verify_email(self, request: Request, step: VerifyEmail, situation: Situation) -> Response:
@@ -335,31 +334,6 @@ class SignInPages:
             name=person.name,
             continue_to=own_path(return_to) or HOME,
         )
-
-
-def _read_answer(form: StepForm) -> Answer:
-    """The answer a form gives, by the step it was shown for."""
-    match form.step:
-        case "prove_password":
-            return PasswordAnswer(password=form.password, stay_signed_in=bool(form.stay_signed_in))
-        case "verify_email":
-            return ResendAnswer() if form.resend else EmailCodeAnswer(code=form.code[:64])
-        case "create_account":
-            return CreateAccountAnswer(
-                first_name=form.first_name[:TYPED_NAME_MAX],
-                last_name=form.last_name[:TYPED_NAME_MAX],
-                new_password=form.new_password,
-                repeat_password=form.repeat_password,
-                accepts_terms=bool(form.accepts_terms),
-                stay_signed_in=bool(form.stay_signed_in),
-                time_zone=form.time_zone[:64],
-            )
-        case "change_password":
-            return NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password)
-        case "announced":
-            return AnnouncementAnswer(now=bool(form.now))
-        case _:
-            raise BadInput("no such step")
 
 
 def _identifier_failure(identifier: str) -> Message | None:

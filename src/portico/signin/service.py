@@ -29,15 +29,16 @@ from portico.signin import store
 from portico.signin.account_creation import AccountCreation
 from portico.signin.answers import (
     PROOF_KINDS,
-    AnnouncementAnswer,
     Answer,
     CreateAccountAnswer,
     IdentifierAnswer,
     NewPasswordAnswer,
+    NowOrLater,
     ResendAnswer,
     is_fitting,
+    mark_of,
 )
-from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, AttemptState, Mark, Purpose
+from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, AttemptState, Purpose
 from portico.signin.codes import Codes
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
@@ -196,8 +197,8 @@ class SignIn:
                 return await self._create_account(attempt, answer, visitor)
             case NewPasswordAnswer():
                 return await self._choose_password(attempt, answer, visitor)
-            case AnnouncementAnswer():
-                return await self._settle_announcement(attempt, answer, visitor)
+            case NowOrLater():
+                return await self._take_or_put_off(attempt, answer, visitor)
             case _:
                 assert_never(answer)
 
@@ -268,15 +269,14 @@ class SignIn:
 
         return await self._database.transact(body)
 
-    async def _settle_announcement(self, attempt: Attempt, answer: AnnouncementAnswer, visitor: Visitor) -> Situation:
-        """Go on to what was announced, or past it, and decide again."""
+    async def _take_or_put_off(self, attempt: Attempt, answer: NowOrLater, visitor: Visitor) -> Situation:
+        """Go on to what may be done now or later, or past it, and decide again."""
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
             if not await store.claim_answer(tx, attempt):
                 return await self._present(tx, attempt, now)
-            mark = Mark.ANNOUNCED_TAKEN if answer.now else Mark.ANNOUNCED_PUT_OFF
-            return await self.conclude(tx, attempt.with_mark(mark), visitor, now)
+            return await self.conclude(tx, attempt.with_mark(mark_of(answer)), visitor, now)
 
         return await self._database.transact(body)
 

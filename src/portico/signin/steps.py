@@ -96,6 +96,18 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag
     enforced_from: datetime
 
 
+class RemindPassword(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="remind_password"):
+    """Change a password now that expires in so many ``days``, at ``expires_at``, or put that off for a day.
+
+    ``organizations`` ask for a new one every ``every_days`` days.
+    """
+
+    days: int
+    expires_at: datetime
+    organizations: tuple[str, ...]
+    every_days: int
+
+
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="finished"):
     """Nothing is missing."""
 
@@ -110,4 +122,6 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="
     organization: str | None = None
 
 
-Step: TypeAlias = Identify | Prove | VerifyEmail | CreateAccount | ChangePassword | Announced | Finished | Refused
+Step: TypeAlias = (
+    Identify | Prove | VerifyEmail | CreateAccount | ChangePassword | Announced | RemindPassword | Finished | Refused
+)
