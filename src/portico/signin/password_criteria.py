@@ -1,8 +1,10 @@
 """What a new password must be, for whom, and who asks for that (D2, D9).
 
-The floor is what the deployment asks of everybody; of a person it is the fold of all that their organizations ask.
+The floor is what the deployment asks of everybody; of a person it is the fold of all that their organizations
+ask, and have announced.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,19 +14,26 @@ from portico.database.engine import Database, Reader
 from portico.factors.password_rules import Criterion, PasswordPolicy, criteria
 from portico.kernel.clock import Clock
 from portico.kernel.messages import Message, message
-from portico.organizations.folding import FoldedPolicy
 from portico.organizations.model import Belonging
-from portico.organizations.policies.standing import Standings
+from portico.organizations.policies.standing import Asker, OrganizationAsks, Standings, fold_all, list_askers
+from portico.organizations.policy import PolicyFields
 from portico.signin.attempt import Attempt
 from portico.signin.joining import Joining, belonging_to
 
 
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks for something, in a sentence; where it is announced only, it wants ``since`` as its ``day``."""
+
+    said: Message
+    since: datetime | None = None
+
+
 class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
-    """The criteria for one person's new password, and the names of the organizations that ask for what won."""
+    """The criteria for one person's new password, and the organizations that ask for what won."""
 
     policy: PasswordPolicy
-    length_asked_by: tuple[str, ...] = ()
-    composition_asked_by: tuple[str, ...] = ()
+    length_asked_by: tuple[Asker, ...] = ()
+    composition_asked_by: tuple[Asker, ...] = ()
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
@@ -32,15 +41,17 @@ class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
         return criteria(self.policy)
 
     @property
-    def asked(self) -> tuple[Message, ...]:
+    def asked(self) -> tuple[Asking, ...]:
         """Who asks for what, a sentence each; none where it is the deployment's own."""
         return (
-            *(
-                message("password.asked.length", organization=name, count=self.policy.min_length)
-                for name in self.length_asked_by
-            ),
-            *(message("password.asked.composition", organization=name) for name in self.composition_asked_by),
+            *(_asking("password.asked.length", one, count=self.policy.min_length) for one in self.length_asked_by),
+            *(_asking("password.asked.composition", one) for one in self.composition_asked_by),
         )
+
+
+def _asking(code: str, asker: Asker, **params: int) -> Asking:
+    said = message(f"{code}_from" if asker.since else code, organization=asker.organization, **params)
+    return Asking(said=said, since=asker.since)
 
 
 class PasswordCriteria:
@@ -70,17 +81,20 @@ class PasswordCriteria:
     ) -> AskedCriteria:
         """The criteria for an account's new password; for nobody's, the deployment's.
 
-        ``joining`` is an organization they are about to belong to.
+        What is announced counts as well: whoever has chosen a password is not asked again on the day. ``joining`` is an
+        organization they are about to belong to.
         """
         account = await self._accounts.find_account(reader, account_id) if account_id else None
         memberships = account.memberships if account else ""
-        return _asked((await self._standings.find(reader, memberships, now, joining=joining)).enforced)
+        standing = await self._standings.find(reader, memberships, now, joining=joining)
+        return _asked(standing.asks, self._standings.own)
 
 
-def _asked(folded: FoldedPolicy) -> AskedCriteria:
+def _asked(asks: Sequence[OrganizationAsks], own: PolicyFields) -> AskedCriteria:
+    folded = fold_all(asks, own)
     length, composition = folded.min_length, folded.composition
     return AskedCriteria(
         policy=PasswordPolicy(min_length=length.value, composition=composition.value),
-        length_asked_by=length.organizations,
-        composition_asked_by=composition.organizations,
+        length_asked_by=list_askers(asks, "min_length", length.value) if length.organizations else (),
+        composition_asked_by=list_askers(asks, "composition", value=True) if composition.organizations else (),
     )
