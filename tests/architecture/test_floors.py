@@ -29,6 +29,8 @@ HOMES = {
     "idna": ("portico.kernel",),
     "jinja2": ("portico.web", "portico.mail"),
     "nacl": ("portico.factors",),
+    "pyotp": ("portico.factors",),
+    "segno": ("portico.web",),
     "sqlalchemy": ("portico.database",),
     "sqlite3": ("portico.database",),
     "typer": (
