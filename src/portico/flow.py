@@ -20,6 +20,7 @@ from portico.signin.reset import PasswordReset
 from portico.signin.service import SignIn
 from portico.signin.sign_up import SignUp
 from portico.signin.tries import Tries
+from portico.signin.turns import Turns
 
 
 class Flow(Foundations, ABC):
@@ -97,8 +98,8 @@ class Flow(Foundations, ABC):
             clock=self.clock,
             chance=self.chance,
             accounts=self.accounts,
-            audit=self.audit,
             sessions=self.sessions,
+            turns=self.turns,
             tries=self.tries,
             factors=self.factors,
             codes=self.codes,
@@ -112,17 +113,33 @@ class Flow(Foundations, ABC):
                 terms=self.terms,
             ),
             gatherer=self.gatherer,
-            joining=self.joining,
             criteria=self.password_criteria,
-            outcomes=Outcomes(
-                accounts=self.accounts,
-                audit=self.audit,
-                sessions=self.sessions,
-                protection=self.protection,
-                notices=self.notices,
-            ),
             password_change=self.password_change,
             wake=self.wake_mail,
+        )
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """What finished attempts bring about."""
+        return Outcomes(
+            accounts=self.accounts,
+            audit=self.audit,
+            sessions=self.sessions,
+            protection=self.protection,
+            notices=self.notices,
+        )
+
+    @cached_property
+    def turns(self) -> Turns:
+        """What every answer has in common."""
+        return Turns(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            gatherer=self.gatherer,
+            joining=self.joining,
+            criteria=self.password_criteria,
+            outcomes=self.outcomes,
         )
 
     @cached_property

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from portico.database.engine import Reader, Transaction
-from portico.factors.second import store
 from portico.factors.contract import Judgement, ProofAnswer, RecoveryCodeAnswer, Subject
 from portico.factors.proof import Failure, Proof, ProofClass, ProofKind
+from portico.factors.second import store
 from portico.kernel.chance import Chance
 from portico.kernel.tokens import NOBODY, new_id
 

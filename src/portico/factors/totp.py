@@ -13,9 +13,9 @@ from datetime import datetime
 import pyotp
 
 from portico.database.engine import Reader, Transaction
-from portico.factors.second import store
 from portico.factors.contract import Judgement, ProofAnswer, Subject, TotpAnswer
 from portico.factors.proof import Failure, Proof, ProofClass, ProofKind
+from portico.factors.second import store
 from portico.kernel.chance import Chance
 from portico.kernel.sealing import SealingKeys
 from portico.kernel.tokens import NOBODY, new_id
@@ -62,10 +62,8 @@ def match(secret: bytes, typed: str, now: datetime) -> int | Failure:
     if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
         return WRONG
     present = step_at(now)
-    found: list[int] = []
-    for step in range(max(present - _RECOGNISED, 0), present + _RECOGNISED + 1):
-        if hmac.compare_digest(_code(secret, step), code):
-            found.append(step)
+    near = range(max(present - _RECOGNISED, 0), present + _RECOGNISED + 1)
+    found = [step for step in near if hmac.compare_digest(_code(secret, step), code)]
     if not found:
         return WRONG
     nearest = min(found, key=lambda step: abs(step - present))
