@@ -31,7 +31,7 @@ from portico.operators.service import MailOverview
 from portico.organizations.invitations.service import INVITATION, Invitations
 from portico.people_import.service import PeopleImport
 from portico.settings import Settings
-from portico.signin.codes import SIGN_UP
+from portico.signin.codes import ENROLMENT, SIGN_UP
 from portico.signin.erasure import erase_attempts
 from portico.signin.reset import RESET
 from portico.throttle.rates import Limits
@@ -46,6 +46,7 @@ class House(Flow):
         handlers = {
             RESET: self.reset.queue_mail,
             SIGN_UP: self.codes.queue_mail,
+            ENROLMENT: self.codes.queue_enrolment_mail,
             ADDRESS_CHANGE: self.address_changes.queue_mail,
             INVITATION: self.invitation_mail.queue_mail,
         }

@@ -29,6 +29,7 @@ from portico.signin.password_criteria import AskedCriteria
 from portico.signin.reset_help import help_steps
 from portico.web.assets import Assets
 from portico.web.language import offered_languages
+from portico.web.qr import draw_qr
 from portico.web.templates import Failure, Frame, ShownPerson, Templates
 
 PACKAGE = Path(portico.__file__).parent
@@ -274,17 +275,39 @@ _ANNOUNCED: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
     "version": 2,
     "what": Message("signin.announced.change_password", {"organizations": "North Clinic"}),
+    "kind": "change_password",
     "enforced_from": AT,
 }
+_ANNOUNCED_ENROL = Message("signin.announced.enrol", {"organizations": "North Clinic"})
 _WRONG_CODE = message("email_code.wrong", count=4)
 _VERIFY: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
     "version": 1,
     "address": IDENTIFIER,
+    "why": "sign_up",
+    "asked_by": "",
     "wait_seconds": 0,
     "notice": None,
     "failure": None,
 }
+_CLOCK = message("totp.clock_behind", count=4)
+_KEY = "H43SC3SMKFTC4YLLG5XWQV2LJNTVUTJZ"
+_STEP: Mapping[str, object] = {"attempt_id": ATTEMPT, "version": 3, "failure": None}
+_ENROL: Mapping[str, object] = {
+    **_STEP,
+    "view": "",
+    "qr": draw_qr(f"otpauth://totp/Portico:{IDENTIFIER}?secret={_KEY}&issuer=Portico"),
+    "asked_by": "North Clinic",
+}
+_MANUAL: Mapping[str, object] = {
+    **_STEP,
+    "view": "manual",
+    "key": _KEY,
+    "groups": [_KEY[start : start + 4] for start in range(0, 32, 4)],
+    "asked_by": "",
+}
+_GATE: Mapping[str, object] = {**_STEP, "code": "WUVDS24HFGEXBKPVRDPVC8TD", "why": "first"}
+_PROVE: Mapping[str, object] = {**_STEP, "view": "totp", "has_others": True, "asked_by": "North Clinic"}
 _CREATE: Mapping[str, object] = {
     **_NEW_PASSWORD,
     "attempt_id": ATTEMPT,
@@ -425,9 +448,14 @@ SIGN_IN = (
     ),
     PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
-    PageSample("renew", "signin/renew.html", {"return_to": "/account", "why": _EXPIRED, "enforced_from": None}),
+    PageSample("announced-enrol", "signin/announced.html", {**_ANNOUNCED, "what": _ANNOUNCED_ENROL, "kind": "enrol"}),
     PageSample(
-        "renew-announced", "signin/renew.html", {"return_to": "", "why": _ANNOUNCED["what"], "enforced_from": AT}
+        "renew", "signin/renew.html", {"return_to": "/account", "why": _EXPIRED, "kind": "", "enforced_from": None}
+    ),
+    PageSample(
+        "renew-announced",
+        "signin/renew.html",
+        {"return_to": "", "why": _ANNOUNCED["what"], "kind": "change_password", "enforced_from": AT},
     ),
     PageSample("refused-over", "signin/refused.html", _refused("attempt_over")),
     PageSample("refused-tries", "signin/refused.html", _refused("too_many_tries", count=3)),
@@ -796,7 +824,64 @@ OTHERS = (
     PageSample("reference", "api/reference.html", {"operations": OPERATIONS, "openapi": "/api/openapi.json"}),
 )
 
-PAGES = (*SIGN_IN, *SIGN_UP, *INVITATIONS, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
+SECOND_FACTOR = (
+    PageSample(
+        "verify-email-enrol",
+        "signin/verify_email.html",
+        {**_VERIFY, "address": "nora*****@north****", "why": "enrol", "asked_by": "North Clinic"},
+    ),
+    PageSample(
+        "verify-email-enrol-own",
+        "signin/verify_email.html",
+        {**_VERIFY, "address": "nora*****@north****", "why": "enrol", "wait_seconds": 30},
+    ),
+    PageSample("enrol", "signin/enrol_totp.html", _ENROL),
+    PageSample(
+        "enrol-failed",
+        "signin/enrol_totp.html",
+        {**_ENROL, "asked_by": "", "failure": _failed("code", "totp.wrong")},
+    ),
+    PageSample("enrol-manual", "signin/enrol_manual.html", _MANUAL),
+    PageSample(
+        "enrol-manual-failed",
+        "signin/enrol_manual.html",
+        {**_MANUAL, "asked_by": "North Clinic", "failure": _failed("code", "totp.wrong")},
+    ),
+    PageSample("recovery-code", "signin/save_recovery_code.html", _GATE),
+    PageSample(
+        "recovery-code-failed",
+        "signin/save_recovery_code.html",
+        {**_GATE, "failure": _failed("confirmed", "recovery_code.not_confirmed")},
+    ),
+    PageSample("recovery-code-spent", "signin/save_recovery_code.html", {**_GATE, "why": "spent"}),
+    PageSample("recovery-code-asked", "signin/save_recovery_code.html", {**_GATE, "why": "asked"}),
+    PageSample("prove-totp", "signin/prove_totp.html", _PROVE),
+    PageSample(
+        "prove-totp-failed",
+        "signin/prove_totp.html",
+        {
+            **_PROVE,
+            "has_others": False,
+            "asked_by": None,
+            "failure": Failure(_CLOCK, {"code": _CLOCK}),
+        },
+    ),
+    PageSample("prove-recovery-code", "signin/prove_recovery_code.html", {**_PROVE, "view": "recovery_code"}),
+    PageSample(
+        "prove-recovery-code-failed",
+        "signin/prove_recovery_code.html",
+        {
+            **_PROVE,
+            "view": "recovery_code",
+            "has_others": False,
+            "asked_by": None,
+            "failure": _failed("code", "recovery_code.wrong"),
+        },
+    ),
+    PageSample("other-methods", "signin/other_methods.html", {**_STEP, "kinds": ["totp", "recovery_code"]}),
+)
+
+PAGES = (*SIGN_IN, *SECOND_FACTOR, *SIGN_UP, *INVITATIONS, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
 
 
 def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:

@@ -4,7 +4,7 @@ Passwords are compared in NFC, never trimmed, cut or folded. An unknown account,
 account without one all cost one hash, like a wrong password.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import msgspec
@@ -100,6 +100,15 @@ class PasswordFactor:
     async def find_credential(self, reader: Reader, account_id: str) -> PasswordCredential | None:
         """An account's password as it is stored; None if it has none."""
         return await store.find_password(reader, account_id)
+
+    async def vouch(self, tx: Transaction, account_id: str, proofs: Iterable[Proof]) -> None:
+        """The password was proven together with what the mailbox alone cannot give: D7's mark goes."""
+        stored = await store.find_password(tx, account_id)
+        used = {proof.credential for proof in proofs if proof.kind is ProofKind.PASSWORD}
+        if stored is not None and stored.properties.through_mailbox and stored.id in used:
+            await store.set_password_properties(
+                tx, account_id, msgspec.structs.replace(stored.properties, through_mailbox=False)
+            )
 
     async def force_change(self, tx: Transaction, account_id: str, reason: str) -> None:
         """Let the account's password be good for one more sign-in only, which asks for a new one."""

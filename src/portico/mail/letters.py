@@ -20,12 +20,14 @@ from portico.mail.model import (
     AddressChangeWaiting,
     AddressTaken,
     DeletionAsked,
+    EnrolmentCode,
     MailMessage,
     NewAddressCode,
     NotMeDone,
     OrganizationInvitation,
     PasswordChanged,
     PasswordResetLink,
+    SecondFactorChanged,
     SecurityNotice,
     SignUpCode,
     TestMessage,
@@ -242,6 +244,13 @@ def _security_notice(message: SecurityNotice, voice: _Voice, name: str) -> tuple
                 Identifier(voice.say("mail.address_change_asked.code"), message.code),
                 SmallPrint(voice.say("mail.code_until", until)),
             )
+        case EnrolmentCode():
+            more = (
+                Identifier(voice.say("mail.sign_up.code"), message.code),
+                SmallPrint(voice.say("mail.code_until", {"instant": voice.instant(message.code_until)})),
+            )
+        case SecondFactorChanged():
+            more = (voice.paragraph(f"mail.second_factor_changed.{message.what}", _facts(message, voice)),)
         case AddressChangeWaiting():
             reminder = (voice.paragraph("mail.address_change_waiting.reminder"),) if message.is_reminder else ()
             values = {"new": message.new_address, "instant": voice.instant(message.effective_at)}

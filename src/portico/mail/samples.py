@@ -11,6 +11,7 @@ from portico.mail.model import (
     AddressTaken,
     DeletionAsked,
     DeletionTakenBack,
+    EnrolmentCode,
     MailMessage,
     NewAddressCode,
     NewDevice,
@@ -18,6 +19,7 @@ from portico.mail.model import (
     OrganizationInvitation,
     PasswordChanged,
     PasswordResetLink,
+    SecondFactorChanged,
     SignUpCode,
     TestMessage,
 )
@@ -44,6 +46,11 @@ SAMPLES: tuple[MailMessage, ...] = (
     NewDevice(**{**_SEEN, "device": "", "time_zone": "Europe/Berlin"}),
     PasswordChanged(**_SEEN, how="change"),
     AddressChangeAsked(**_SEEN, new_address=_NEW, code="204816", code_until=_AT + timedelta(minutes=10)),
+    *(
+        SecondFactorChanged(**_SEEN, what=what)
+        for what in ("totp_added", "totp_removed", "recovery_code_new", "recovery_code_used", "reset")
+    ),
+    EnrolmentCode(**_SEEN, code="204816", code_until=_AT + timedelta(minutes=10)),
     NewAddressCode(code="204816", code_until=_AT + timedelta(minutes=10)),
     AddressTaken(handle="nora.north", at=_AT),
     AddressChangeWaiting(**_SEEN, new_address=_NEW, effective_at=_AT + timedelta(days=7)),

@@ -13,37 +13,40 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portico.accounts.service import TYPED_NAME_MAX
-from portico.factors.contract import EmailCodeAnswer, PasswordAnswer
 from portico.kernel.clock import Clock
-from portico.kernel.errors import BadInput, NotFound, Throttled
+from portico.kernel.errors import NotFound, Throttled
 from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
-from portico.signin.answers import AnnouncementAnswer, Answer, CreateAccountAnswer, NewPasswordAnswer, ResendAnswer
+from portico.signin.answer_pages import StepForm, read_answer
+from portico.signin.answers import Answer, CreateAccountAnswer, ResendAnswer
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
-from portico.signin.reasons import announcement, why_change
+from portico.signin.reasons import announcement, names, why_change
+from portico.signin.second_factor_pages import SHOWN, SecondFactorPages, attempt_failure, step_path
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
 from portico.signin.steps import (
     Announced,
     ChangePassword,
     CreateAccount,
+    Enrol,
     Finished,
     Identify,
     Prove,
     Refused,
     RefusedReason,
+    SaveRecoveryCode,
     VerifyEmail,
 )
 from portico.web.body import Form
 from portico.web.errors import with_retry_after
-from portico.web.pages import Pages, shown_failure
+from portico.web.pages import Pages
 from portico.web.return_to import own_path
 from portico.web.routing import Access, Endpoint
-from portico.web.templates import Failure, ShownPerson
+from portico.web.templates import ShownPerson
 
 HOME = "/account"
 _GONE = frozenset({RefusedReason.ATTEMPT_OVER, RefusedReason.CONTINUED_ELSEWHERE, RefusedReason.INVITATION_OVER})
@@ -54,25 +57,6 @@ class IdentifyForm(Form, frozen=True, kw_only=True):
 
     form: str = ""
     identifier: str = ""
-
-
-class StepForm(Form, frozen=True, kw_only=True):
-    """The answer to a step. Which fields are filled depends on the step."""
-
-    step: str = ""
-    version: int = 0
-    username: str = ""
-    password: str = ""
-    stay_signed_in: str = ""
-    new_password: str = ""
-    repeat_password: str = ""
-    code: str = ""
-    resend: str = ""
-    now: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    accepts_terms: str = ""
-    time_zone: str = ""
 
 
 class SignInPages:
@@ -94,6 +78,7 @@ class SignInPages:
         self._sign_in = sign_in
         self._clock = clock
         self._privacy_url = privacy_url
+        self._second_factors = SecondFactorPages(pages)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""
@@ -157,7 +142,7 @@ class SignInPages:
         form = await self._pages.read(request, StepForm)
         visitor = await self._visitors.browser(request)
         attempt_id = request.path_params["attempt_id"]
-        answer = _read_answer(form)
+        answer = read_answer(form)
         try:
             situation = await self._sign_in.answer(attempt_id, form.version, answer, visitor)
         except NotFound:
@@ -166,7 +151,7 @@ class SignInPages:
             return self._finished(request, situation)
         if isinstance(situation.step, Refused) and situation.step.reason is RefusedReason.TOO_MANY_TRIES:
             return await self._render(request, situation)
-        return self._lead_on(request, situation, answer)
+        return self._lead_on(request, situation, answer, form.view)
 
     def _finished(self, request: Request, situation: Situation) -> Response:
         """To where the person wanted to go; with a session, if one was opened or goes on under another secret."""
@@ -192,10 +177,13 @@ class SignInPages:
         """The page after signing out."""
         return self._pages.show(request, "signin/signed_out.html")
 
-    def _lead_on(self, request: Request, situation: Situation, answer: Answer) -> Response:
-        """To the present step, which gives back what was typed and says what was done."""
+    def _lead_on(self, request: Request, situation: Situation, answer: Answer, view: str) -> Response:
+        """To the present step, which gives back what was typed and says what was done.
+
+        Shown as before where the answer was not good.
+        """
         path = f"/signin/{situation.attempt.id}"
-        response = self._pages.go(request, path)
+        response = self._pages.go(request, step_path(situation.attempt.id, view if situation.attempt.failure else ""))
         match answer:
             case CreateAccountAnswer() if situation.attempt.failure is not None:
                 values = {"first_name": answer.first_name[:TYPED_NAME_MAX], "last_name": answer.last_name}
@@ -205,12 +193,14 @@ class SignInPages:
                 return self._pages.leave_notice(request, response, path, said=message("verify_email.resent"))
         return response
 
-    async def _render(self, request: Request, situation: Situation) -> Response:  # noqa: PLR0911 - one for each step
+    async def _render(self, request: Request, situation: Situation) -> Response:  # noqa: C901, PLR0911 - one for each step
         """A step as a page."""
         attempt, step = situation.attempt, situation.step
         match step:
             case Identify():
                 return self._identify(request, attempt.return_to, attempt.identifier)
+            case Prove(kinds=kinds) if not SHOWN.isdisjoint(kinds):
+                return self._second_factors.show_prove(request, step, situation)
             case Prove():
                 return self._pages.show(
                     request,
@@ -219,12 +209,16 @@ class SignInPages:
                     version=attempt.version,
                     identifier=attempt.identifier,
                     persistent=attempt.persistent,
-                    failure=_attempt_failure(situation),
+                    failure=attempt_failure(situation),
                 )
             case VerifyEmail():
                 return self._verify_email(request, step, situation)
             case CreateAccount():
                 return self._create_account(request, step, situation)
+            case Enrol():
+                return await self._second_factors.show_enrol(request, step, situation)
+            case SaveRecoveryCode():
+                return self._second_factors.show_recovery_code(request, step, situation)
             case ChangePassword():
                 return self._pages.show(
                     request,
@@ -234,7 +228,7 @@ class SignInPages:
                     identifier=attempt.identifier,
                     why=why_change(step),
                     asked=situation.criteria,
-                    failure=_attempt_failure(situation),
+                    failure=attempt_failure(situation),
                 )
             case Announced():
                 return self._announced(request, step, situation)
@@ -252,6 +246,7 @@ class SignInPages:
             attempt_id=situation.attempt.id,
             version=situation.attempt.version,
             what=announcement(step),
+            kind=step.what.value,
             enforced_from=step.enforced_from,
         )
 
@@ -263,9 +258,11 @@ class SignInPages:
             attempt_id=situation.attempt.id,
             version=situation.attempt.version,
             address=step.address,
+            why=step.why.value,
+            asked_by=names(step.organizations),
             wait_seconds=max(0, -(-wait // timedelta(seconds=1))),
             notice=self._pages.find_notice(request).said_message(),
-            failure=_attempt_failure(situation),
+            failure=attempt_failure(situation),
         )
 
     def _create_account(self, request: Request, step: CreateAccount, situation: Situation) -> Response:
@@ -283,7 +280,7 @@ class SignInPages:
             accepts_terms=bool(typed.get("accepts_terms")),
             persistent=situation.attempt.persistent,
             asked=situation.criteria,
-            failure=_attempt_failure(situation),
+            failure=attempt_failure(situation),
         )
 
     async def _refused(self, request: Request, step: Refused, situation: Situation) -> Response:
@@ -307,12 +304,13 @@ class SignInPages:
         return self._show_refusal(request, 404, f"signin.refused.{RefusedReason.ATTEMPT_OVER.value}", {})
 
     def _show_refusal(self, request: Request, status: int, code: str, params: Mapping[str, str | int]) -> Response:
+        cannot_be_set_up = code.endswith(RefusedReason.NO_USABLE_FACTOR.value) and bool(params.get("organization"))
         return self._pages.show(
             request,
             "signin/refused.html",
             status=status,
             reason=Message(code, params),
-            next=Message(f"{code}.next", params),
+            next=Message(f"{code}.by" if cannot_be_set_up else f"{code}.next", params),
         )
 
     def _identify(self, request: Request, return_to: str, identifier: str) -> Response:
@@ -337,41 +335,11 @@ class SignInPages:
         )
 
 
-def _read_answer(form: StepForm) -> Answer:
-    """The answer a form gives, by the step it was shown for."""
-    match form.step:
-        case "prove_password":
-            return PasswordAnswer(password=form.password, stay_signed_in=bool(form.stay_signed_in))
-        case "verify_email":
-            return ResendAnswer() if form.resend else EmailCodeAnswer(code=form.code[:64])
-        case "create_account":
-            return CreateAccountAnswer(
-                first_name=form.first_name[:TYPED_NAME_MAX],
-                last_name=form.last_name[:TYPED_NAME_MAX],
-                new_password=form.new_password,
-                repeat_password=form.repeat_password,
-                accepts_terms=bool(form.accepts_terms),
-                stay_signed_in=bool(form.stay_signed_in),
-                time_zone=form.time_zone[:64],
-            )
-        case "change_password":
-            return NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password)
-        case "announced":
-            return AnnouncementAnswer(now=bool(form.now))
-        case _:
-            raise BadInput("no such step")
-
-
 def _identifier_failure(identifier: str) -> Message | None:
     """What is wrong with an identifier before anybody looks for its owner."""
     if not identifier:
         return message("signin.identifier.missing")
     return message("signin.identifier.too_long") if len(identifier) > IDENTIFIER_MAX else None
-
-
-def _attempt_failure(situation: Situation) -> Failure | None:
-    failure = situation.attempt.failure
-    return shown_failure(Message(failure.code, failure.params), failure.field) if failure else None
 
 
 def _signin_path(return_to: str) -> str:

@@ -14,7 +14,15 @@ import msgspec
 
 from portico.accounts.service import Accounts
 from portico.database.engine import Database, Transaction
-from portico.factors.contract import EmailCodeAnswer, Factor, Judgement, PasswordAnswer, Subject
+from portico.factors.contract import (
+    EmailCodeAnswer,
+    Factor,
+    Judgement,
+    PasswordAnswer,
+    RecoveryCodeAnswer,
+    Subject,
+    TotpAnswer,
+)
 from portico.factors.model import own_data_of
 from portico.factors.proof import Failure, Proof, ProofKind
 from portico.kernel.chance import Chance
@@ -33,17 +41,21 @@ from portico.signin.answers import (
     CreateAccountAnswer,
     IdentifierAnswer,
     NewPasswordAnswer,
+    RecoverySavedAnswer,
     ResendAnswer,
+    TotpEnrolmentAnswer,
     is_fitting,
+    is_overtaken,
 )
 from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, Mark, Purpose
 from portico.signin.codes import Codes
-from portico.signin.decide import next_step
-from portico.signin.gather import Gatherer
+from portico.signin.enrolling import ENROLLED_ELSEWHERE, Enrolling
 from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
+from portico.signin.second_factors import SecondFactors
+from portico.signin.setups import Setups
 from portico.signin.situation import Beginning, Situation, Visitor, whole
-from portico.signin.steps import Refused, RefusedReason
+from portico.signin.steps import Refused, RefusedReason, VerifyEmail
 from portico.signin.tries import Tries
 from portico.signin.turns import Turns, claim
 from portico.throttle.rates import TooMany
@@ -68,7 +80,9 @@ class SignIn:
         factors: dict[ProofKind, Factor],
         codes: Codes,
         account_creation: AccountCreation,
-        gatherer: Gatherer,
+        enrolling: Enrolling,
+        second_factors: SecondFactors,
+        setups: Setups,
         criteria: PasswordCriteria,
         password_change: PasswordChange,
         wake: Callable[[], None],
@@ -84,7 +98,9 @@ class SignIn:
         self._factors = factors
         self._codes = codes
         self._account_creation = account_creation
-        self._gatherer = gatherer
+        self._enrolling = enrolling
+        self._second_factors = second_factors
+        self._setups = setups
         self._criteria = criteria
         self._password_change = password_change
         self._wake = wake
@@ -107,8 +123,22 @@ class SignIn:
             earlier = await store.find_attempt(tx, await store.find_spent(tx, beginning.spends) or NOBODY)
             if earlier is not None and attempt.is_same_try(earlier):
                 return earlier
-        await store.add_attempt(tx, attempt)
-        return attempt
+        prepared = self._setups.prepared(attempt)
+        await store.add_attempt(tx, prepared)
+        return prepared
+
+    async def start(self, beginning: Beginning, attempt: Attempt, visitor: Visitor) -> Situation:
+        """Store an attempt that goes on from a session, and do what its first step begins with."""
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> Attempt:
+            begun = await self.add_attempt(tx, beginning, attempt)
+            await self._turns.enter(tx, begun, (await self._turns.situation(tx, begun, now)).step, now)
+            return begun
+
+        begun = await self._database.transact(body)
+        self._wake()
+        return await self.look(begun.id, visitor)
 
     async def look(self, attempt_id: str, visitor: Visitor) -> Situation:
         """Where an attempt stands. Changes nothing."""
@@ -126,9 +156,15 @@ class SignIn:
         if attempt.holder_hash != visitor.holder_hash:
             return _gone_elsewhere(attempt)
         situation = await self._turns.situation(self._database, attempt, self._clock.now())
-        if version != attempt.version or not is_fitting(answer, situation.step):
+        if version != attempt.version:
             return situation
-        return await self._take_answer(attempt, answer, visitor)
+        if not is_fitting(answer, situation.step):
+            was_overtaken = is_overtaken(answer, situation.step)
+            return await self._turns.fail(attempt, ENROLLED_ELSEWHERE) if was_overtaken else situation
+        taken = await self._take_answer(attempt, answer, visitor)
+        if isinstance(taken.step, VerifyEmail):
+            self._wake()
+        return taken
 
     async def sign_out(self, signed_in: SignedIn) -> None:
         """End a session at its owner's wish."""
@@ -160,13 +196,19 @@ class SignIn:
         """Decide; if nothing is missing, spend the attempt and carry out its outcome. The last move of each answer."""
         return await self._turns.conclude(tx, attempt, visitor, now)
 
-    async def _take_answer(self, attempt: Attempt, answer: Answer, visitor: Visitor) -> Situation:
+    async def _take_answer(  # noqa: PLR0911 - one for each answer
+        self, attempt: Attempt, answer: Answer, visitor: Visitor
+    ) -> Situation:
         """Act on an answer that fits."""
         match answer:
             case IdentifierAnswer():
                 return await self._name(attempt, answer)
-            case PasswordAnswer() | EmailCodeAnswer():
+            case PasswordAnswer() | EmailCodeAnswer() | TotpAnswer() | RecoveryCodeAnswer():
                 return await self._prove(attempt, answer, visitor)
+            case TotpEnrolmentAnswer():
+                return await self._enrolling.enrol(attempt, answer, visitor)
+            case RecoverySavedAnswer():
+                return await self._enrolling.save_recovery_code(attempt, answer, visitor)
             case ResendAnswer():
                 return await self._resend(attempt, visitor)
             case CreateAccountAnswer():
@@ -195,7 +237,12 @@ class SignIn:
 
         return await self._database.transact(body)
 
-    async def _prove(self, attempt: Attempt, answer: PasswordAnswer | EmailCodeAnswer, visitor: Visitor) -> Situation:
+    async def _prove(
+        self,
+        attempt: Attempt,
+        answer: PasswordAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer,
+        visitor: Visitor,
+    ) -> Situation:
         """Take a try, let the factor judge, record what it found."""
         if isinstance(answer, PasswordAnswer) and attempt.purpose is not Purpose.RENEW:
             attempt = msgspec.structs.replace(attempt, persistent=answer.stay_signed_in)
@@ -203,8 +250,7 @@ class SignIn:
         if isinstance(taken, Failure):
             return await self._turns.fail(attempt, taken)
         if isinstance(taken, TooMany):
-            facts = await self._gatherer.gather(self._database, attempt, self._clock.now(), blocked_until=taken.until)
-            return Situation(attempt=attempt, step=next_step(facts))
+            return await self._turns.blocked(attempt, taken.until)
         factor = self._factors[PROOF_KINDS[type(answer)]]
         try:
             subject = Subject(attempt.account_id, attempt.id)
@@ -222,6 +268,9 @@ class SignIn:
             if proof is None or not await factor.settle(tx, judgement, now):
                 return await self._turns.record_failure(tx, claimed, judgement, now)
             await self._tries.give_back(tx, now, taken)
+            await self._tries.note_proven(tx, claimed, proof.kind, visitor)
+            if proof.kind is ProofKind.RECOVERY_CODE:
+                await self._second_factors.note_recovery_code_used(tx, now, claimed.account_id or NOBODY, visitor)
             return await self._turns.conclude(tx, with_proof(claimed, proof, judgement), visitor, now)
 
         return await self._database.transact(body)
@@ -273,9 +322,7 @@ class SignIn:
             await store.save_attempt(tx, asked)
             return await self._turns.situation(tx, asked.answered(), now)
 
-        situation = await self._database.transact(body)
-        self._wake()
-        return situation
+        return await self._database.transact(body)
 
     async def _create_account(self, attempt: Attempt, answer: CreateAccountAnswer, visitor: Visitor) -> Situation:
         """Check names and password, hash outside the transaction, create the account inside and decide again."""
