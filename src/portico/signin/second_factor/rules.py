@@ -127,8 +127,7 @@ def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
 def _code_after(attempt: Attempt) -> SaveRecoveryCode | None:
     """The code that follows what was proven, where somebody has none."""
     given = {proof.kind: proof.at for proof in attempt.proofs}
-    spent_at = given.get(ProofKind.RECOVERY_CODE)
-    if spent_at is not None and spent_at >= attempt.created_at:
+    spent_at, goes_on = given.get(ProofKind.RECOVERY_CODE), attempt.goes_on_with_session
+    if spent_at is not None and (not goes_on or spent_at >= attempt.created_at):
         return SaveRecoveryCode(why=SaveReason.SPENT)
-    is_proven = not FACTORS.isdisjoint(given)
-    return SaveRecoveryCode(why=SaveReason.FIRST) if is_proven and not attempt.goes_on_with_session else None
+    return SaveRecoveryCode(why=SaveReason.FIRST) if not goes_on and not FACTORS.isdisjoint(given) else None
