@@ -15,6 +15,11 @@ from bench.processes import LOAD_CORES, SERVER_CORE, Running, clean_environment,
 from bench.works import Work, bare_work, portico_works
 
 _WARM_UP = 0.3
+ALONE = {
+    "hash": "one argon2id comparison, nothing around it",
+    "fold": "folding what ten organizations ask",
+    "stamp": "the stamp of somebody in ten organizations, once known",
+}
 
 
 @dataclass(slots=True)
@@ -59,7 +64,8 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Figures:
             await _measure_work(figures, bare, bare_work(bare.said["port"]), seconds)
             for work in works:
                 await _measure_work(figures, portico, work, seconds)
-            await _measure_hash(figures, seconds)
+            for name in ALONE:
+                await _measure_alone(figures, name, seconds)
             figures.starts.append(await measure_start(folder / "house"))
             figures.bare_python.append(await bare_python_seconds(5))
         figures.loaded_mib = portico.resident_mib
@@ -88,18 +94,18 @@ async def _measure_work(figures: Figures, server: Running, work: Work, seconds: 
     figures.rate[work.name].append(load.operations / load.seconds)
 
 
-async def _measure_hash(figures: Figures, seconds: float) -> None:
-    """The bare hash, in a process of its own on the server's core."""
+async def _measure_alone(figures: Figures, name: str, seconds: float) -> None:
+    """What has nothing around it, in a process of its own on the server's core."""
 
     def take_core() -> None:
         os.sched_setaffinity(0, SERVER_CORE)
 
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.server", "hash", str(seconds),
+        sys.executable, "-m", "bench.server", name, str(seconds),
         stdout=asyncio.subprocess.PIPE, env=clean_environment(), preexec_fn=take_core,
     )  # fmt: skip
     said, _ = await process.communicate()
     cost: float = json.loads(said)["cpu_microseconds"]
-    figures.what["hash"] = "one argon2id comparison, nothing around it"
-    figures.cpu["hash"].append(cost)
-    figures.rate["hash"].append(1e6 / cost)
+    figures.what[name] = ALONE[name]
+    figures.cpu[name].append(cost)
+    figures.rate[name].append(1e6 / cost)

@@ -71,6 +71,10 @@ def _work_rows(figures: Figures) -> list[Row]:
         share, wanted = _ratios(figures, "bare", name), rate / BARE_OF_GOALS
         goal, is_met = (f"{wanted:.0%} at least", median(share) >= wanted) if rate else ("", None)
         made.append(_cost_row(figures, name, f"{_spread(share)} of bare ASGI's rate", goal, is_met=is_met))
+    fold = figures.cost("fold")
+    made.append(_cost_row(figures, "fold", "", "under 50 us", is_met=fold < 50))
+    of_check = figures.cost("stamp") / figures.cost("W2")
+    made.append(_cost_row(figures, "stamp", f"{of_check:.1%} of a session check (W2)"))
     return made
 
 
@@ -86,7 +90,7 @@ def _spread(ratios: list[float]) -> str:
 
 def _cost_row(figures: Figures, name: str, compared: str = "", goal: str = "", *, is_met: bool | None = None) -> Row:
     cost = figures.cost(name)
-    measured = f"{cost:,.0f} us CPU, {1e6 / cost:,.0f} a second of one core"
+    measured = f"{cost:,.{0 if cost >= 10 else 1}f} us CPU, {1e6 / cost:,.0f} a second of one core"
     return Row(name, figures.what[name], measured, compared, goal, is_met)
 
 

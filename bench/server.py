@@ -3,6 +3,8 @@
     python -m bench.server portico FOLDER   Portico with an embedded database, limits lifted
     python -m bench.server bare             one ASGI route that answers a constant, on the same server
     python -m bench.server hash SECONDS     nothing but the password hash; says what one costs
+    python -m bench.server fold SECONDS     folding what ten organizations ask; says what one costs
+    python -m bench.server stamp SECONDS    the stamp of somebody in ten organizations, once known; says what one costs
 
 With ``profile`` as a last argument the first two say at their end where their time went.
 
@@ -14,6 +16,7 @@ import json
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -23,6 +26,7 @@ import nacl.pwhash
 import uvicorn
 import uvloop
 
+from bench import asking
 from bench.sampling import Sampler
 from portico.app import build_app
 from portico.database.engine import Transaction
@@ -42,8 +46,8 @@ BODY = b'{"hello":"world"}'
 def main(arguments: list[str]) -> None:
     """Run the program that was asked for."""
     kind, *rest = arguments
-    if kind == "hash":
-        print(json.dumps({"cpu_microseconds": hash_for(float(rest[0]))}))
+    if kind in ALONE:
+        print(json.dumps({"cpu_microseconds": ALONE[kind](float(rest[0]))}))
         return
     sampler = Sampler() if rest[-1:] == ["profile"] else None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -63,6 +67,17 @@ def hash_for(seconds: float) -> float:
         nacl.pwhash.argon2id.verify(stored, PASSWORD.encode())
         done += 1
     return (time.process_time() - cpu) / done * 1e6
+
+
+def stamp_for(seconds: float) -> float:
+    """The CPU microseconds of a stamp that is known, on a deployment of its own."""
+    configure_logs("json", "error")
+    with tempfile.TemporaryDirectory(prefix="portico-bench-") as folder:
+        return uvloop.run(asking.stamp_for(Path(folder), seconds))
+
+
+ALONE: dict[str, Callable[[float], float]] = {"hash": hash_for, "fold": asking.fold_for, "stamp": stamp_for}
+"""What is measured with nothing around it."""
 
 
 async def serve_portico(folder: Path, sampler: Sampler | None) -> None:

@@ -32,6 +32,7 @@ from portico.mail.samples import SAMPLES
 from portico.mail.stationery import Stationery
 from tests.support.chromium import DESKTOP, PHONE, Scheme, Size, chromium
 from tests.support.invitations import invite_to
+from tests.support.organizations import have_asked
 from tests.support.server import RunningServer, running_server
 from tests.support.storytellers import BrowserTeller
 from tests.support.tour import WALKS, Guests, Walk
@@ -55,11 +56,13 @@ _BY_HANDLE = {
 def guests(house: House) -> Guests:
     """The people of the demo, and whom an organization invites there."""
     clinics = iter(("North Clinic", "Harbour Practice"))
+    others = iter(("South Practice", "Bridge Hospital", "Lakeside Clinic"))
     return Guests(
         active=_BY_HANDLE["nora"],
         must_change=_BY_HANDLE["priya.raman"],
         disabled=_BY_HANDLE["tom.okafor"],
         invite=lambda address: invite_to(house, next(clinics), address),
+        ask=lambda address, ahead: have_asked(house, next(others), address, ahead),
     )
 
 

@@ -10,9 +10,11 @@ from starlette.types import Receive, Scope, Send
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
 from portico.admin.audit_api import AuditApi
+from portico.admin.domains_api import DomainsApi
 from portico.admin.invitations_api import InvitationsApi
 from portico.admin.members_api import MembersApi
 from portico.admin.organizations_api import OrganizationsApi
+from portico.admin.people_api import PeopleApi
 from portico.admin.policies_api import PoliciesApi
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
@@ -242,6 +244,19 @@ class Doors:
             MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
             InvitationsApi(gate=self.gate, invitations=house.invitations, clock=house.clock),
             PoliciesApi(pages=self.pages, gate=self.gate, policies=house.policies, catalogues=self._ground.catalogues),
+            DomainsApi(
+                pages=self.pages,
+                gate=self.gate,
+                changes=house.organization_changes,
+                domains=house.domains,
+                catalogues=self._ground.catalogues,
+            ),
+            PeopleApi(
+                pages=self.pages,
+                visitors=self.visitors,
+                people=house.people_in_charge,
+                catalogues=self._ground.catalogues,
+            ),
         )
         return tuple(endpoint for door in doors for endpoint in door.endpoints())
 

@@ -28,8 +28,11 @@ from portico.mail.service import Mail
 from portico.mail.smtp import SmtpSettings, SmtpTransport
 from portico.mail.stationery import Stationery
 from portico.mail.transports import Transport
+from portico.operators.service import MailOverview
 from portico.organizations.authority import Authority
 from portico.organizations.changes import OrganizationChanges
+from portico.organizations.domains.lookup import DnsRecords
+from portico.organizations.domains.service import Domains
 from portico.organizations.invitations.acceptance import Acceptance
 from portico.organizations.invitations.mailing import InvitationMail
 from portico.organizations.members.service import Memberships
@@ -37,6 +40,7 @@ from portico.organizations.policies.service import Policies
 from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
 from portico.organizations.service import Organizations
+from portico.people_import.service import PeopleImport
 from portico.security.notices import SecurityNotices
 from portico.security.reset_links import ResetLinks
 from portico.security.service import SecurityLinks
@@ -175,6 +179,18 @@ class Foundations:
         )
 
     @cached_property
+    def domains(self) -> Domains:
+        """The organizations' domains."""
+        return Domains(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            audit=self.audit,
+            authority=self.authority,
+            records=DnsRecords(self.settings.dns_server),
+        )
+
+    @cached_property
     def standings(self) -> Standings:
         """What is asked of people; of everybody what the settings say."""
         settings = self.settings
@@ -190,6 +206,7 @@ class Foundations:
             clock=self.clock,
             accounts=self.accounts,
             organizations=self.organizations,
+            authority=self.authority,
             audit=self.audit,
             has_breach_source=bool(settings.breached_password_service or settings.breached_password_filter),
         )
@@ -288,6 +305,23 @@ class Foundations:
             ProofKind.TOTP: self.totp,
             ProofKind.RECOVERY_CODE: self.recovery_code,
         }
+
+    @cached_property
+    def people_import(self) -> PeopleImport:
+        """The import of people from elsewhere."""
+        return PeopleImport(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            password=self.password,
+            audit=self.audit,
+            languages=self.ground.catalogues.languages(),
+        )
+
+    @cached_property
+    def mail_overview(self) -> MailOverview:
+        """What operators see of the mail."""
+        return MailOverview(database=self.database, clock=self.clock, mail=self.mail, audit=self.audit)
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from portico.accounts.profile import Profiles
 from portico.admin.audit import TrailReading
+from portico.admin.people import PeopleInCharge
 from portico.database.lease import Fenced, Lease
 from portico.development.clinics import DemoClinics
 from portico.development.people import DemoPeople
@@ -27,9 +28,7 @@ from portico.my_account.history import OwnHistory
 from portico.my_account.organizations import Belongings
 from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
-from portico.operators.service import MailOverview
 from portico.organizations.invitations.service import INVITATION, Invitations
-from portico.people_import.service import PeopleImport
 from portico.settings import Settings
 from portico.signin.codes import ENROLMENT, SIGN_UP
 from portico.signin.erasure import erase_attempts
@@ -106,6 +105,7 @@ class House(Flow):
                 ),
                 erase_credentials,
                 erase_attempts,
+                lambda tx, account: self.audit.erase_reasons(tx, account.id),
                 lambda tx, account: self.memberships.erase(tx, self.clock.now(), account),
                 lambda tx, account: self.audit.erase(tx, account.id),  # the last: the others may record events
             ),
@@ -136,6 +136,7 @@ class House(Flow):
             clock=self.clock,
             accounts=self.accounts,
             organizations=self.organizations,
+            memberships=self.memberships,
             standings=self.standings,
         )
 
@@ -202,25 +203,27 @@ class House(Flow):
             mail=self.mail,
             throttle=self.throttle,
             organizations=self.organizations,
+            authority=self.authority,
             languages=self.ground.catalogues.languages(),
             wake=self.wake_mail,
         )
 
     @cached_property
-    def mail_overview(self) -> MailOverview:
-        """What operators see of the mail."""
-        return MailOverview(database=self.database, clock=self.clock, mail=self.mail, audit=self.audit)
-
-    @cached_property
-    def people_import(self) -> PeopleImport:
-        """The import of people from elsewhere."""
-        return PeopleImport(
+    def people_in_charge(self) -> PeopleInCharge:
+        """What admins do to people's accounts."""
+        return PeopleInCharge(
             database=self.database,
             clock=self.clock,
             accounts=self.accounts,
-            password=self.password,
+            protection=self.protection,
             audit=self.audit,
-            languages=self.ground.catalogues.languages(),
+            mail=self.mail,
+            throttle=self.throttle,
+            password=self.password,
+            reset_links=self.reset_links,
+            authority=self.authority,
+            sign_in=self.sign_in,
+            wake=self.wake_mail,
         )
 
     @cached_property

@@ -10,26 +10,27 @@ from typing import Annotated
 import typer
 
 from portico.house import House
-from portico.kernel.errors import Misconfigured
+from portico.kernel.errors import Misconfigured, NotFound
+from portico.kernel.tokens import is_id
 from portico.logs import configure_logs
-from portico.organizations.invitations.model import Invitation, InvitationStatus, InviteOutcome, Inviter, Offer
+from portico.organizations.invitations.model import Invitation, InvitationStatus, InviteOutcome, Offer
 from portico.organizations.invitations.service import Line
 from portico.organizations.model import MemberType, Role
+from portico.organizations.rules import AT_THE_MACHINE
 from portico.people_import.lines import Line as FileLine
 from portico.people_import.lines import open_file, read_lines
 from portico.terminal import Config, columns, open_settings, with_house
 
 _BATCH = 100
 _HEADING = "address"
-_OPERATOR = Inviter(account_id=None, role=Role.OWNER)
 
 invitations = typer.Typer(no_args_is_help=True, help="Invitations to an organization: send, list, take back.")
-OrganizationId = Annotated[str, typer.Argument(help="The id of the organization.")]
+Named = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="The organization, by its name or its id.")]
 
 
 @invitations.command("send")
 def send(
-    organization_id: OrganizationId,
+    organization: Named,
     address: Annotated[str, typer.Argument(help="The mail address; leave it out with --file.")] = "",
     config: Config = None,
     file: Annotated[
@@ -47,12 +48,12 @@ def send(
     settings = open_settings(config)
 
     async def work(house: House) -> Counter[InviteOutcome]:
-        house.invitations.require_offer(_OPERATOR, offer)
+        house.invitations.require_language(offer.language)
         if file is None:
-            await house.invitations.invite(_OPERATOR, organization_id, address, offer)
+            await house.invitations.invite(AT_THE_MACHINE, await _find_id(house, organization), address, offer)
             return Counter({InviteOutcome.INVITED: 1})
         configure_logs(settings.log_format, "warning")  # an event for each of many people tells nobody anything
-        return await _invite_file(house, organization_id, file, offer)
+        return await _invite_file(house, await _find_id(house, organization), file, offer)
 
     counts = with_house(settings, work)
     told = ", ".join(f"{count} {outcome.value}" for outcome, count in sorted(counts.items())) or "nobody"
@@ -61,7 +62,7 @@ def send(
 
 @invitations.command("list")
 def list_command(
-    organization_id: OrganizationId,
+    organization: Named,
     config: Config = None,
     status: Annotated[InvitationStatus | None, typer.Option(help="Only those that have come to this.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 50,
@@ -70,7 +71,9 @@ def list_command(
 
     async def work(house: House) -> list[tuple[str, ...]]:
         now = house.clock.now()
-        found = await house.invitations.list_invitations(organization_id, status=status, limit=limit)
+        found = await house.invitations.list_invitations(
+            await _find_id(house, organization), status=status, limit=limit
+        )
         return [_row(one, one.status(now)) for one in found]
 
     rows = with_house(open_settings(config), work)
@@ -80,22 +83,35 @@ def list_command(
 
 @invitations.command("revoke")
 def revoke(
-    organization_id: OrganizationId,
+    organization: Named,
     invitation_id: Annotated[str, typer.Argument(help="The id of the invitation.")],
     config: Config = None,
 ) -> None:
     """Take an invitation back; its link is dead from then on."""
-    revoked = with_house(
-        open_settings(config), lambda house: house.invitations.revoke(_OPERATOR, organization_id, invitation_id)
-    )
+
+    async def work(house: House) -> Invitation:
+        organization_id = await _find_id(house, organization)
+        return await house.invitations.revoke(AT_THE_MACHINE, organization_id, invitation_id)
+
+    revoked = with_house(open_settings(config), work)
     typer.echo(f"The invitation of {revoked.address} is taken back.")
+
+
+async def _find_id(house: House, named: str) -> str:
+    """The id of an organization by its id or its name; raises NotFound."""
+    if is_id(named):
+        return named
+    found = await house.organization_changes.find_by_name(named)
+    if found is None:
+        raise NotFound(f"there is no organization called {named}")
+    return found.id
 
 
 async def _invite_file(house: House, organization_id: str, file: Path, offer: Offer) -> Counter[InviteOutcome]:
     """Invite everybody in a file, a batch at a time, and say of each line what became of it."""
     counts: Counter[InviteOutcome] = Counter()
     async for lines in _batches(file, offer):
-        reports = await house.invitations.invite_all(_OPERATOR, organization_id, lines, counts_together=False)
+        reports = await house.invitations.invite_all(AT_THE_MACHINE, organization_id, lines, counts_together=False)
         for report in reports:
             typer.echo(f"{report.line}  {report.outcome.value}  {report.address}")
             counts[report.outcome] += 1

@@ -9,6 +9,8 @@ from portico.accounts.model import Account
 from portico.house import House
 from portico.kernel.errors import NotFound
 from portico.kernel.tokens import is_id
+from portico.organizations.domains.model import Domain
+from portico.organizations.domains.service import Verification
 from portico.organizations.model import (
     Feature,
     Member,
@@ -20,19 +22,28 @@ from portico.organizations.model import (
     Role,
 )
 from portico.organizations.rules import AT_THE_MACHINE
-from portico.terminal import Config, columns, open_settings, with_house
+from portico.terminal import Config, columns, instant, open_settings, with_house
 
 T = TypeVar("T")
 Named = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="The organization, by its name or its id.")]
 Who = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account, by its address, Portico ID or id.")]
+Name = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain, such as north-clinic.example.")]
 Type = Annotated[MemberType | None, typer.Option("--type", help="What they are there.")]
 Doing = Annotated[Role | None, typer.Option("--role", help="What they may do there.")]
+
+_NOT_PROVEN = {
+    "organizations.domain.no_record": "there is no TXT record at {name} yet; it has to say {value}",
+    "organizations.domain.wrong_record": "no TXT record at {name} says {value}",
+    "organizations.domain.server_away": "no name server has answered for {name}; try again in a moment",
+}
 
 organizations = typer.Typer(
     no_args_is_help=True, help="Organizations: who may require something of its members, and who the members are."
 )
 members = typer.Typer(no_args_is_help=True, help="The members of an organization.")
 organizations.add_typer(members, name="members")
+domains = typer.Typer(no_args_is_help=True, help="The domains of an organization.")
+organizations.add_typer(domains, name="domains")
 
 
 @organizations.command("list")
@@ -201,6 +212,63 @@ def remove_member(organization: Named, account: Who, config: Config = None) -> N
         who = await _get_account(house, account)
         await house.memberships.remove(AT_THE_MACHINE, found.id, who.id)
         return f"{who.address} is no member of {found.name} any more."
+
+    typer.echo(_on(config, organization, work))
+
+
+@domains.command("list")
+def list_domains(organization: Named, config: Config = None) -> None:
+    """List the domains an organization claims, with the record that proves each."""
+
+    async def work(house: House, found: Organization) -> list[tuple[str, ...]]:
+        claimed = await house.domains.list_claimed(found.id)
+        rows = [
+            (each.domain, instant(each.verified_at) or "no", each.record_name, each.record_value) for each in claimed
+        ]
+        return [("domain", "proven", "TXT record", "which says"), *rows]
+
+    _show(_on(config, organization, work))
+
+
+@domains.command("claim")
+def claim_domain(organization: Named, domain: Name, config: Config = None) -> None:
+    """Claim a domain for an organization, and say which record proves it."""
+
+    async def work(house: House, found: Organization) -> Domain:
+        return await house.domains.claim(AT_THE_MACHINE, found.id, domain)
+
+    claimed = _on(config, organization, work)
+    typer.echo(f"To prove {claimed.domain}, have its DNS answer for {claimed.record_name} with a TXT record that says")
+    typer.echo(claimed.record_value)
+
+
+@domains.command("verify")
+def verify_domain(
+    organization: Named,
+    domain: Name,
+    config: Config = None,
+    by_word: Annotated[bool, typer.Option("--by-word", help="Ask nobody: you answer for it.")] = False,
+) -> None:
+    """Look for the record that proves a claimed domain."""
+
+    async def work(house: House, found: Organization) -> Verification:
+        if by_word:
+            return Verification(domain=await house.domains.verify_by_word(AT_THE_MACHINE, found.id, domain))
+        return await house.domains.verify(AT_THE_MACHINE, found.id, domain)
+
+    done = _on(config, organization, work)
+    if done.failure is not None:
+        raise NotFound(_NOT_PROVEN[done.failure.code].format_map(done.failure.params))
+    typer.echo(f"{done.domain.domain} is proven.")
+
+
+@domains.command("release")
+def release_domain(organization: Named, domain: Name, config: Config = None) -> None:
+    """Release a domain: whoever it made the organization manage is managed by it no more."""
+
+    async def work(house: House, found: Organization) -> str:
+        await house.domains.release(AT_THE_MACHINE, found.id, domain)
+        return f"{domain} is released."
 
     typer.echo(_on(config, organization, work))
 

@@ -14,7 +14,6 @@ from portico.kernel.messages import DEFAULT_LANGUAGE, Catalogues, message
 from portico.kernel.tokens import is_id
 from portico.organizations.model import MemberType, Organization
 from portico.organizations.policies.model import (
-    Actor,
     Draft,
     FieldChange,
     HistoryEntry,
@@ -25,6 +24,7 @@ from portico.organizations.policies.model import (
 from portico.organizations.policies.reference import FIELDS, FieldInfo, FieldKind
 from portico.organizations.policies.rules import list_changes, read_fields
 from portico.organizations.policy import NOTHING_ASKED, Mfa, PolicyFields, PolicyVersion, Preset, preset_fields
+from portico.organizations.rules import AT_THE_MACHINE
 from portico.terminal import Config, columns, open_settings, with_house
 
 _OFF = frozenset({"off", "no", "false"})
@@ -166,7 +166,7 @@ def save(
     async def work(house: House) -> tuple[Organization, PolicyVersion, Preview]:
         found, _newest, draft = await _prepare(house, organization, member_type, wish)
         seen = await house.policies.preview(found.id, member_type, draft)
-        return found, await house.policies.save(found.id, member_type, draft, Actor()), seen
+        return found, await house.policies.save(found.id, member_type, draft, AT_THE_MACHINE), seen
 
     found, saved, seen = with_house(open_settings(config), work)
     _tell_preview(seen)
@@ -192,7 +192,9 @@ def withdraw(
         found = await _find(house, organization)
         current = await house.policies.get_current(found.id, member_type)
         number = current.newest if based_on is None else based_on
-        return await house.policies.withdraw(found.id, member_type, based_on=number, reason=reason, actor=Actor())
+        return await house.policies.withdraw(
+            found.id, member_type, based_on=number, reason=reason, actor=AT_THE_MACHINE
+        )
 
     saved = with_house(open_settings(config), work)
     typer.echo(f"Withdrawn. Version {saved.number} is in force: {_listed(saved.fields)}.")
@@ -286,7 +288,7 @@ def _people(seen: Preview) -> Iterator[tuple[str, ...]]:
 
 
 def _short(version: PolicyVersion | None) -> str:
-    return f"{version.number} since {_day(version.enforced_from)}" if version else "-"
+    return f"{version.number} from {_day(version.enforced_from)}" if version else "-"
 
 
 def _day(at: datetime) -> str:

@@ -19,6 +19,7 @@ from portico.kernel.brand import Brand
 from portico.kernel.errors import Misconfigured
 from portico.kernel.normalise import address_key
 from portico.mail.smtp import Security
+from portico.organizations.domains.lookup import read_server
 from portico.web.base_url import BaseUrl, is_loopback, parse_base_url
 from portico.web.client_address import read_networks
 
@@ -112,6 +113,12 @@ def _range_service(value: object) -> str:
     if _text(value) and not (is_whole and is_safe):
         raise ValueError("write an address that begins with https://; plain http is for localhost only")
     return _text(value).rstrip("/")
+
+
+def _dns_server(value: object) -> str:
+    if _text(value):
+        read_server(_text(value))
+    return _text(value)
 
 
 def _networks(value: object) -> tuple[str, ...]:
@@ -234,6 +241,11 @@ class Settings:
         "twice as often, every 15 seconds at the latest.",
         shown="30s",
     )
+    dns_server: str = setting(
+        "", _dns_server,
+        "The name server that is asked when an organization proves a domain: an IP address, with or without a port. "
+        "One that validates DNSSEC is best.", shown="the system's",
+    )  # fmt: skip
 
     log_format: str = setting("json", _one_of("json", "console"), "`json` for machines, `console` for people.")
     log_level: str = setting("info", _one_of("debug", "info", "warning", "error"), "What is logged.")

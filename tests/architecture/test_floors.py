@@ -25,6 +25,7 @@ HOMES = {
     "asyncpg": ("portico.database",),
     "bcrypt": ("portico.factors",),
     "cryptography": ("portico.kernel", "portico.factors"),
+    "dns": ("portico.organizations",),
     "httpx": ("portico.factors",),
     "idna": ("portico.kernel",),
     "jinja2": ("portico.web", "portico.mail"),

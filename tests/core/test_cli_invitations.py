@@ -61,7 +61,7 @@ async def test_of_a_file_each_line_is_judged_alone(operator: Operator, clinic: s
         "x" * 20_000,
     ]
     file.write_bytes("\r\n".join(lines).encode() + b"\r\n\xff\xfe\n")
-    said = await asyncio.to_thread(operator.succeed, "invitations", "send", clinic, "--file", str(file))
+    said = await asyncio.to_thread(operator.succeed, "invitations", "send", "North Clinic", "--file", str(file))
     *reports, summary = said.splitlines()
     assert [line.split()[:2] for line in reports] == [
         ["3", "invited"],
@@ -72,7 +72,7 @@ async def test_of_a_file_each_line_is_judged_alone(operator: Operator, clinic: s
     ]
     assert summary == "All together: 1 already_invited, 2 invited, 1 not_an_address, 6 unreadable."
     listed = (await asyncio.to_thread(operator.succeed, "invitations", "list", clinic)).splitlines()
-    assert sorted(line.split()[4:6] for line in listed[1:]) == [["staff", "admin"], ["staff", "member"]]
+    assert sorted(line.split()[4:6] for line in listed[1:]) == [["provider", "admin"], ["staff", "member"]]
 
 
 async def test_what_makes_no_sense_is_refused(operator: Operator, clinic: str, tmp_path: Path) -> None:  # D27

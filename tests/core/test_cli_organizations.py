@@ -67,6 +67,16 @@ def tell_the_story(operator: Operator) -> None:
     assert say(operator, "members", "resume", NORTH, TOM).endswith("active.")
     assert "nobody else could act" in refuse(operator, "members", "remove", NORTH, NORA)
     assert say(operator, "members", "remove", NORTH, TOM) == f"{TOM} is no member of North Clinic any more."
+    claimed = operator.succeed("organizations", "domains", "claim", NORTH, "North.Example", PORTICO_LOG_LEVEL="error")
+    assert "have its DNS answer for _portico-challenge.north.example with a TXT record" in claimed
+    value = claimed.strip().splitlines()[-1]
+    assert value.startswith("portico-domain=")
+    away = operator.fail("organizations", "domains", "verify", NORTH, "north.example", PORTICO_DNS_SERVER="127.0.0.1:9")
+    assert "no name server has answered for _portico-challenge.north.example" in away
+    assert say(operator, "domains", "verify", NORTH, "north.example", "--by-word") == "north.example is proven."
+    listed = say(operator, "domains", "list", NORTH).split()
+    assert (listed[0], listed[-2:]) == ("north.example", ["_portico-challenge.north.example", value])
+    assert say(operator, "domains", "release", NORTH, "north.example") == "north.example is released."
     assert "is suspended" in say(operator, "suspend", NORTH)
     assert "active again" in say(operator, "resume", NORTH)
     assert say(operator, "rename", NORTH, "Clinic of the North") == "It is called Clinic of the North now."
@@ -82,6 +92,10 @@ async def test_what_is_not_there_is_said(operator: Operator) -> None:
         (("members", "change", NORTH, "tom"), "no such member"),
         (("feature", NORTH, "mfa", "maybe"), "on or off"),
         (("feature", NORTH, "coffee", "on"), "coffee"),
+        (("domains", "claim", NORTH, "gmail.com"), "everybody"),
+        (("domains", "claim", NORTH, "nowhere"), "not a domain"),
+        (("domains", "verify", NORTH, "north.example"), "no such domain"),
+        (("domains", "release", NORTH, "north.example"), "no such domain"),
         (("add", " "), "name of an organization"),
     ):
         assert why in await asyncio.to_thread(refuse, operator, *words), words

@@ -257,6 +257,11 @@ def test_what_is_announced_can_always_be_put_off(given_facts: Facts) -> None:  #
     then = replace(given_facts, now=step.enforced_from, policy=given_facts.policy.announced)
     alive = with_attempt(then, expires_at=step.enforced_from + timedelta(minutes=1), demands=Demands())
     assert not isinstance(next_step(alive), Finished), "from then on it is demanded"
+    assert given_facts.person is not None
+    today = replace(given_facts.person, password_set_at=NOW, must_change_password=None)
+    marks = now.attempt.marks | {Mark.PASSWORD_CHANGED}
+    assert isinstance(next_step(with_attempt(replace(now, person=today), marks=marks)), Finished)
+    assert isinstance(next_step(replace(alive, person=today)), Finished), "who did it before is not asked on the day"
 
 
 @given(live_facts | demanding_facts)

@@ -86,6 +86,7 @@ def test_only_a_link_or_a_code_comes_too_late() -> None:
     assert {model.kind_of(sample) for sample in SAMPLES if ends[type(sample)] is None} == {
         "account_exists",
         "address_taken",
+        "admin_acted",
         "not_me_done",
         "test_message",
     }

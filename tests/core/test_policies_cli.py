@@ -51,7 +51,7 @@ async def test_a_policy_is_previewed_saved_shown_and_withdrawn(operator: Operato
         overview = operator.succeed("policies", "show", "North Clinic").splitlines()
         assert overview[0].split() == ["type", "newest", "in", "force", "announced", "rehearsed"]
         staff = next(line for line in overview if line.startswith("staff"))
-        assert staff.split()[1:4] == ["2", "1", "since"]
+        assert staff.split()[1:4] == ["2", "1", "from"]
         shown = operator.succeed("policies", "show", *where)
         assert "min_length 8 -> 20" in shown
         assert "the audit" in shown

@@ -283,6 +283,14 @@ async def test_somebody_else_is_told_so_and_may_sign_out_and_go_on(world: World,
     assert await is_member(world, clinic, await world.get_account())
 
 
+async def test_a_member_who_opens_anothers_invitation_is_somebody_else(world: World, clinic: Organization) -> None:
+    # D27
+    link = await invited(world, clinic, ADDRESS)
+    async with world.browser() as admin:
+        await admin.sign_in(ADMIN)
+        assert "You are signed in as Ada Berg, and somebody else is invited" in (await opened(admin, link)).text
+
+
 async def test_nobody_joins_with_another_account(world: World, clinic: Organization) -> None:  # D27
     tom = await world.add_person("tom@north-clinic.example", first_name="Tom")
     link = await invited(world, clinic, ADDRESS)

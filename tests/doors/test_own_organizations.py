@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from portico.organizations.model import MemberType
+from portico.organizations.model import MemberType, Role
 from portico.organizations.policy import Mfa, PolicyFields, Preset, preset_fields
 from tests.support.organizations import NORTH, SOUTH, ask, found, join
 from tests.support.world import World
@@ -91,3 +91,32 @@ async def test_who_belongs_nowhere_is_told_so(world: World) -> None:  # S81
         overview = await browser.get("/account")
         assert "/account/organizations" in overview.text
         assert "You belong to no organization." in (await browser.get("/account/organizations")).text
+
+
+async def test_one_leaves_an_organization(world: World) -> None:
+    north = await found(world)
+    nora = await world.get_account()
+    await join(world, north, nora)
+    await ask(world, north, THIRTY)
+    async with world.browser() as browser:
+        await browser.sign_in()
+        path = f"/account/organizations/{north.id}/leave"
+        page = await browser.get(path)
+        assert f"Leave {NORTH}?" in page.text
+        left = await browser.follow(await browser.submit(page, path))
+        assert f"You have left {NORTH}." in left.text
+        assert "You belong to no organization." in left.text
+        assert (await browser.get(path)).status_code == 404
+        assert (await browser.get("/account")).status_code == 200
+    assert (await world.get_account()).memberships == ""
+
+
+async def test_the_last_owner_cannot_leave_and_is_told_what_to_do(world: World) -> None:
+    north = await found(world)
+    await join(world, north, await world.get_account(), role=Role.OWNER)
+    async with world.browser() as browser:
+        await browser.sign_in()
+        path = f"/account/organizations/{north.id}/leave"
+        told = await browser.follow(await browser.submit(await browser.get(path), path))
+        assert f"Nobody else could act as the owner of {NORTH}." in told.text
+    assert (await world.get_account()).memberships != ""

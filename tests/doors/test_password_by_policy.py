@@ -1,6 +1,7 @@
 """A new password is asked what its owner's organizations ask, at every door, and every door says who asks (D2, D9)."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -8,8 +9,10 @@ from portico.kernel.normalise import address_key
 from portico.organizations.model import Feature, Organization
 from portico.organizations.policy import PolicyFields
 from tests.support.hashers import WatchedHasher, watched
+from tests.support.invitations import ADMIN, INVITEE, add_admin, invite, mailed_invitation
 from tests.support.new_passwords import DOORS, PRIYA, Chooser
 from tests.support.organizations import NORTH, SOUTH, ask, forget, found, join
+from tests.support.sign_ups import create
 from tests.support.world import ADDRESS, LIFTED, MakeWorld, World
 
 GOOD, LONG = "Silver-Orchard-63", "Silver-Orchard-63 by the Harbour"
@@ -105,6 +108,54 @@ async def test_whoever_asks_for_kinds_of_characters_is_named(make_world: MakeWor
             assert f"{NORTH} asks for a capital letter, a small letter, a digit and another character." in page
             assert 'data-criterion="length" data-count="15"' in page
             assert f"{NORTH} asks for at least" not in page
+
+
+async def test_whoever_does_now_what_is_announced_does_it_as_it_will_be_asked(free_world: World) -> None:  # D10
+    clinic = await found(free_world)
+    await gather_in(free_world, clinic)
+    free_world.clock.advance(minutes=1)
+    await ask(free_world, clinic, PolicyFields(min_length=25, force_change=True), ahead=timedelta(days=14))
+    async with free_world.browser() as browser:
+        page = await browser.follow(await browser.sign_in())
+        path = page.request.url.path
+        page = await browser.follow(await browser.submit(page, path, now="yes"))
+        assert f"{NORTH} asks for at least 25 characters." in page.text
+        page = await browser.follow(await browser.submit(page, path, **twice(GOOD)))
+        assert "This password is not enough yet" in page.text
+        done = await browser.submit(page, path, **twice(LONG))
+        assert done.headers["location"] == "/account"
+
+
+async def test_who_is_invited_is_asked_what_is_asked_there(make_world: MakeWorld) -> None:  # D9, D27
+    async with make_world(limits=LIFTED, hasher=WatchedHasher) as world, world.browser() as ida:
+        clinic = await found(world)
+        await add_admin(world, clinic)
+        async with world.native() as client:
+            await client.sign_in(ADMIN)
+            await invite(client, clinic)
+        await ask(world, clinic, PolicyFields(min_length=18))
+        page = await ida.follow(await ida.get(await mailed_invitation(world)))
+        form = await ida.follow(await ida.submit(page, "/invitation"))
+        assert f"{NORTH} asks for at least 18 characters." in form.text
+        form = await ida.follow(await create(ida, form, **twice(GOOD)))
+        assert "This password is not enough yet" in form.text
+
+        hasher = watched(world)
+        hasher.hold()
+        creating = asyncio.create_task(create(ida, form, **twice("Silver-Orchard-6377")))
+        await hasher.wait_until_held()
+        await ask(world, clinic, TWENTY_FIVE)
+        hasher.release()
+        form = await ida.follow(await creating)
+        assert "has just changed" in form.text
+        assert await world.house.accounts.find_by_identifier(world.house.database, INVITEE) is None
+        done = await ida.follow(await create(ida, form, **twice(LONG)))
+        assert f"You belong to {NORTH} now" in done.text
+
+
+def twice(password: str) -> dict[str, str]:
+    """The fields of a new password."""
+    return {"new_password": password, "repeat_password": password}
 
 
 async def test_strangers_are_told_what_the_deployment_asks(free_world: World) -> None:  # D2

@@ -1,5 +1,7 @@
 """Every page, looked at closely: by axe in light and dark, with a ruler from phone to desktop, in every language."""
 
+import itertools
+
 import pytest
 from playwright.async_api import Browser, Page
 
@@ -9,6 +11,7 @@ from portico.signin.facts import ChangeReason
 from tests.support.axe import find_serious
 from tests.support.chromium import DESKTOP, PHONE, ZOOMED, Size, layout_shift
 from tests.support.invitations import invite_to
+from tests.support.organizations import have_asked
 from tests.support.storytellers import browser_teller
 from tests.support.tour import WALKS, Guests, Walk
 from tests.support.town import Town
@@ -35,6 +38,8 @@ _CUT = """
   && getComputedStyle(element).display !== "inline"
 ).map((element) => element.outerHTML.slice(0, 160))
 """
+
+_clinics = itertools.count(1)
 
 every_walk = pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.__name__)
 
@@ -97,6 +102,7 @@ async def move_in(town: Town, language: str = "en") -> Guests:
     return Guests(
         active=await town.move_in("Nora", language="en" if language == PSEUDO else language),
         invite=lambda address: invite_to(town.house, f"Clinic for {address}", address),
+        ask=lambda address, ahead: have_asked(town.house, f"Clinic {next(_clinics)} of {address}", address, ahead),
         must_change=await town.move_in("Priya", must_change=ChangeReason.FORCED),
         disabled=await town.move_in("Tom", state=AccountState.DISABLED),
     )

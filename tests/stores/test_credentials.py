@@ -125,7 +125,7 @@ async def test_a_rehash_never_undoes_a_change_that_came_meanwhile(database: Data
 async def test_what_is_known_about_a_password_is_replaced_alone(database: Database) -> None:
     await add_password(database)
     before = await get_password(database)
-    await database.transact(lambda tx: store.set_password_properties(tx, "account-nora", MARKED))
+    await database.transact(lambda tx: store.set_password_properties(tx, "account-nora", MARKED, 1))
     assert await get_password(database) == structs.replace(before, properties=MARKED)
 
 

@@ -8,12 +8,11 @@ import pytest
 
 from portico.database.deployment import POLICY_REVISION, find_number
 from portico.database.engine import Database
-from portico.kernel.errors import BadInput, NotFound, PorticoError
+from portico.kernel.errors import BadInput, NotAllowed, NotFound, PorticoError
 from portico.kernel.tokens import NOBODY
 from portico.organizations.faults import OrganizationSuspended
-from portico.organizations.model import Feature, MemberType
+from portico.organizations.model import Feature, MemberType, Role
 from portico.organizations.policies.model import (
-    Actor,
     Draft,
     FeatureSwitchedOff,
     NoBreachSource,
@@ -33,12 +32,14 @@ from portico.organizations.policy import (
     SecondFactor,
     preset_fields,
 )
+from portico.organizations.rules import AT_THE_MACHINE, Actor
 from tests.support.asking import Clinic, open_clinic
 from tests.support.rows import DAY, add_account
 
 STAFF = MemberType.STAFF
 LONG = PolicyFields(min_length=15)
 LONGER = PolicyFields(min_length=20)
+NORA = Actor(account_id="account-nora")
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def clinic(database: Database) -> Clinic:
 
 async def test_a_version_is_enforced_in_two_weeks_unless_it_is_said_otherwise(clinic: Clinic) -> None:  # D10
     draft = Draft(fields=LONG, based_on=0)
-    saved = await clinic.policies.save(clinic.organization.id, STAFF, draft, Actor())
+    saved = await clinic.policies.save(clinic.organization.id, STAFF, draft, AT_THE_MACHINE)
     assert (saved.number, saved.enforced_from) == (1, clinic.clock.now() + 14 * DAY)
     current = await clinic.policies.get_current(clinic.organization.id, STAFF)
     assert (current.newest, current.enforced, current.announced, current.rehearsed) == (1, None, saved, None)
@@ -81,15 +82,14 @@ async def test_what_stands_in_a_list_is_kept_in_order(clinic: Clinic) -> None:
 async def test_of_fifty_who_save_at_once_one_does_and_all_others_are_told(  # D10
     clinic: Clinic, race_width: int, race_rounds: int
 ) -> None:
-    await add_account(clinic.database, "nora")
+    await clinic.join("nora", role=Role.ADMIN)
     for round_number in range(race_rounds):
         drafts = [
             Draft(fields=PolicyFields(session_hours=hours), based_on=round_number, at_once=True)
             for hours in range(1, race_width + 1)
         ]
-        actor = Actor(account_id="account-nora")
         answers = await asyncio.gather(
-            *(clinic.policies.save(clinic.organization.id, STAFF, draft, actor) for draft in drafts),
+            *(clinic.policies.save(clinic.organization.id, STAFF, draft, NORA) for draft in drafts),
             return_exceptions=True,
         )
         saved = [answer for answer in answers if isinstance(answer, PolicyVersion)]
@@ -109,7 +109,7 @@ async def test_whoever_saw_an_older_version_changes_nothing(clinic: Clinic) -> N
     with pytest.raises(PolicyChanged):
         await clinic.save(LONGER, based_on=0)
     with pytest.raises(PolicyChanged):
-        await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=0, reason="", actor=Actor())
+        await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=0, reason="", actor=AT_THE_MACHINE)
     with pytest.raises(UnfitPolicyValue) as refused:
         await clinic.save(LONGER, based_on=2)
     assert refused.value.params["field"] == "based_on"
@@ -176,7 +176,7 @@ async def test_an_instant_in_the_past_or_too_far_ahead_is_refused(clinic: Clinic
 async def test_at_once_and_an_instant_are_two_answers(clinic: Clinic) -> None:
     draft = Draft(fields=LONG, based_on=0, at_once=True, enforced_from=clinic.clock.now())
     with pytest.raises(UnfitPolicyValue) as refused:
-        await clinic.policies.save(clinic.organization.id, STAFF, draft, Actor())
+        await clinic.policies.save(clinic.organization.id, STAFF, draft, AT_THE_MACHINE)
     assert refused.value.params["field"] == "at_once"
 
 
@@ -189,14 +189,31 @@ async def test_a_reason_is_one_line_of_at_most_five_hundred_characters(clinic: C
 
 
 async def test_an_organization_suspended_in_between_saves_nothing(clinic: Clinic) -> None:
-    await clinic.save(LONG, in_days=3)
+    await clinic.join("nora", role=Role.OWNER)
+    await clinic.save(LONG, in_days=3, by=NORA)
     await clinic.set("state", "suspended")
     with pytest.raises(OrganizationSuspended):
-        await clinic.save(LONGER)
+        await clinic.save(LONGER, by=NORA)
     with pytest.raises(OrganizationSuspended):
-        await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=1, reason="", actor=Actor())
+        await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=1, reason="", actor=NORA)
     current = await clinic.policies.get_current(clinic.organization.id, STAFF)
     assert (current.newest, current.announced is None) == (1, False)
+
+
+async def test_only_admins_save_and_a_role_that_is_lost_in_between_counts_no_more(clinic: Clinic) -> None:  # D27
+    await clinic.join("nora", role=Role.ADMIN)
+    await clinic.join("tom", role=Role.SUPPORT)
+    await add_account(clinic.database, "stranger")
+    await clinic.save(LONG, by=NORA)
+    for name, refused in (("tom", NotAllowed), ("stranger", NotFound), ("nobody", NotFound)):
+        with pytest.raises(refused):
+            await clinic.save(LONGER, by=Actor(account_id=f"account-{name}"))
+    await clinic.database.transact(
+        lambda tx: tx.execute("UPDATE memberships SET role = 'support' WHERE account_id = $1", "account-nora")
+    )
+    with pytest.raises(NotAllowed):
+        await clinic.save(LONGER, by=NORA)
+    assert (await clinic.policies.get_current(clinic.organization.id, STAFF)).newest == 1
 
 
 async def test_an_organization_that_is_not_there_has_no_policies(clinic: Clinic) -> None:
@@ -204,7 +221,7 @@ async def test_an_organization_that_is_not_there_has_no_policies(clinic: Clinic)
         with pytest.raises(NotFound):
             await clinic.policies.list_current(organization_id)
         with pytest.raises(NotFound):
-            await clinic.policies.save(organization_id, STAFF, Draft(fields=LONG, based_on=0), Actor())
+            await clinic.policies.save(organization_id, STAFF, Draft(fields=LONG, based_on=0), AT_THE_MACHINE)
 
 
 async def test_a_feature_switched_off_afterwards_leaves_a_policy_that_asks_nothing(clinic: Clinic) -> None:  # D27
@@ -222,10 +239,10 @@ async def test_a_feature_switched_off_afterwards_leaves_a_policy_that_asks_nothi
 
 
 async def test_every_change_is_recorded_and_told_to_all_servers(clinic: Clinic) -> None:  # D10
-    await add_account(clinic.database, "nora")
+    await clinic.join("nora", role=Role.ADMIN)
     before = await find_number(clinic.database, POLICY_REVISION)
-    await clinic.save(LONG, by="account-nora")
-    await clinic.save(PolicyFields(min_length=15, history=6), in_days=3, rehearsal=True)
+    await clinic.save(LONG, by=NORA)
+    await clinic.save(PolicyFields(min_length=15, history=6), in_days=3, rehearsal=True, by=NORA)
     assert await find_number(clinic.database, POLICY_REVISION) == before + 2
     rows = await clinic.database.list_rows(
         "SELECT actor_id, details, organizations FROM audit_events WHERE kind = 'policy.saved' ORDER BY id"
@@ -252,7 +269,7 @@ async def test_a_rehearsal_begins_at_once_and_asks_nothing(clinic: Clinic) -> No
     await clinic.save(LONG)
     stamp = (await clinic.stand(member)).stamp
     draft = Draft(fields=LONGER, based_on=1, rehearsal=True)
-    rehearsed = await clinic.policies.save(clinic.organization.id, STAFF, draft, Actor())
+    rehearsed = await clinic.policies.save(clinic.organization.id, STAFF, draft, AT_THE_MACHINE)
     current = await clinic.policies.get_current(clinic.organization.id, STAFF)
     assert (current.rehearsed, current.announced) == (rehearsed, None)
     standing = await clinic.stand(member)
@@ -264,25 +281,27 @@ async def test_a_rehearsal_begins_at_once_and_asks_nothing(clinic: Clinic) -> No
 async def test_what_is_announced_can_be_withdrawn(clinic: Clinic) -> None:  # D10
     clinic_id, member = clinic.organization.id, await clinic.join("nora")
     with pytest.raises(NothingToWithdraw):
-        await clinic.policies.withdraw(clinic_id, STAFF, based_on=0, reason="", actor=Actor())
+        await clinic.policies.withdraw(clinic_id, STAFF, based_on=0, reason="", actor=AT_THE_MACHINE)
     first = await clinic.save(LONG)
     clinic.clock.advance(days=30)
     await clinic.save(LONGER, in_days=14)
-    withdrawn = await clinic.policies.withdraw(clinic_id, STAFF, based_on=2, reason="too long", actor=Actor())
+    withdrawn = await clinic.policies.withdraw(clinic_id, STAFF, based_on=2, reason="too long", actor=AT_THE_MACHINE)
     assert (withdrawn.fields, withdrawn.enforced_from) == (first.fields, first.enforced_from)
     clinic.clock.advance(days=20)
     standing = await clinic.stand(member)
     assert (standing.enforced.min_length.value, standing.announced) == (15, None)
     with pytest.raises(NothingToWithdraw):
-        await clinic.policies.withdraw(clinic_id, STAFF, based_on=3, reason="", actor=Actor())
+        await clinic.policies.withdraw(clinic_id, STAFF, based_on=3, reason="", actor=AT_THE_MACHINE)
 
 
 async def test_a_first_version_and_a_rehearsal_can_be_withdrawn(clinic: Clinic) -> None:  # D10
     await clinic.save(LONG, in_days=14)
-    withdrawn = await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=1, reason="", actor=Actor())
+    withdrawn = await clinic.policies.withdraw(
+        clinic.organization.id, STAFF, based_on=1, reason="", actor=AT_THE_MACHINE
+    )
     assert (withdrawn.fields, withdrawn.enforced_from) == (NOTHING_ASKED, clinic.clock.now())
     await clinic.save(LONG, rehearsal=True)
-    await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=3, reason="", actor=Actor())
+    await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=3, reason="", actor=AT_THE_MACHINE)
     current = await clinic.policies.get_current(clinic.organization.id, STAFF)
     assert (current.rehearsed, current.newest) == (None, 4)
 
@@ -295,7 +314,7 @@ async def test_nobody_changes_a_password_twice_because_another_field_was_changed
     await clinic.save(PolicyFields(force_change=True, history=6))
     clinic.clock.advance(days=1)
     await clinic.save(PolicyFields(force_change=True, history=12), in_days=3)
-    await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=3, reason="", actor=Actor())
+    await clinic.policies.withdraw(clinic.organization.id, STAFF, based_on=3, reason="", actor=AT_THE_MACHINE)
     assert (await clinic.stand(member)).enforced.changed_since.value == asked_at
     await clinic.save(PolicyFields(history=6))
     assert (await clinic.stand(member)).enforced.changed_since.value is None
@@ -304,10 +323,10 @@ async def test_nobody_changes_a_password_twice_because_another_field_was_changed
 
 
 async def test_the_history_says_what_changed_by_whom_and_what_became_of_it(clinic: Clinic) -> None:  # D10
-    await add_account(clinic.database, "nora")
-    await clinic.save(LONG, by="account-nora", reason="the audit")
+    await clinic.join("nora", role=Role.ADMIN)
+    await clinic.save(LONG, by=NORA, reason="the audit")
     await clinic.save(PolicyFields(min_length=15, history=6), in_days=14)
-    await clinic.save(PolicyFields(history=6), in_days=7, by="account-gone")
+    await clinic.save(PolicyFields(history=6), in_days=7)
     await clinic.save(LONGER, rehearsal=True)
     entries = await clinic.policies.list_history(clinic.organization.id, STAFF)
     assert [(entry.version.number, entry.state, entry.by) for entry in entries] == [

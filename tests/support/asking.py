@@ -11,11 +11,13 @@ from portico.factors.model import PasswordProperties
 from portico.kernel.chance import SystemChance
 from portico.kernel.sealing import SealingKeys
 from portico.mail.service import Mail
+from portico.organizations.authority import Authority
 from portico.organizations.model import Feature, MemberType, Organization, Role
-from portico.organizations.policies.model import Actor, Draft
+from portico.organizations.policies.model import Draft
 from portico.organizations.policies.service import Policies
 from portico.organizations.policies.standing import Standing, Standings
 from portico.organizations.policy import PolicyFields, PolicyVersion
+from portico.organizations.rules import AT_THE_MACHINE, Actor
 from portico.organizations.service import Organizations
 from tests.support.rows import add_account
 from tests.support.world import SetClock
@@ -45,7 +47,7 @@ class Clinic:
         in_days: int | None = None,
         rehearsal: bool = False,
         reason: str = "",
-        by: str | None = None,
+        by: Actor = AT_THE_MACHINE,
     ) -> PolicyVersion:
         """Save a version: at once, or so many days ahead; based on the newest unless it is said on which."""
         current = await self.policies.get_current(self.organization.id, member_type)
@@ -57,7 +59,7 @@ class Clinic:
             rehearsal=rehearsal,
             reason=reason,
         )
-        return await self.policies.save(self.organization.id, member_type, draft, Actor(account_id=by))
+        return await self.policies.save(self.organization.id, member_type, draft, by)
 
     async def set(self, column: str, value: str) -> None:
         """Change a column of the organization as an operator's own tools would."""
@@ -72,7 +74,12 @@ class Clinic:
         await self.database.transact(body)
 
     async def join(
-        self, name: str, member_type: MemberType = MemberType.STAFF, *, password_at: datetime | None = None
+        self,
+        name: str,
+        member_type: MemberType = MemberType.STAFF,
+        *,
+        role: Role = Role.MEMBER,
+        password_at: datetime | None = None,
     ) -> str:
         """Somebody new who belongs to it; with a password set at an instant, if one is given. Their account's id."""
         account = await add_account(self.database, name)
@@ -84,7 +91,7 @@ class Clinic:
                 organization_id=self.organization.id,
                 account_id=account.id,
                 member_type=member_type,
-                role=Role.MEMBER,
+                role=role,
             )
             if password_at is not None:
                 await factors_store.add_password(
@@ -118,6 +125,7 @@ async def open_clinic(
         clock=clock,
         accounts=accounts,
         organizations=organizations,
+        authority=Authority(accounts),
         audit=AUDIT,
         has_breach_source=has_breach_source,
     )

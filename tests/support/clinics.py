@@ -14,6 +14,8 @@ from portico.kernel.sealing import SealingKeys
 from portico.mail.service import Mail
 from portico.organizations.authority import Authority
 from portico.organizations.changes import OrganizationChanges
+from portico.organizations.domains.lookup import DnsRecords, Records
+from portico.organizations.domains.service import Domains
 from portico.organizations.members.service import Memberships
 from portico.organizations.model import Membership, MemberType, Organization, Role, write_belongings
 from portico.organizations.rules import AT_THE_MACHINE, Actor
@@ -34,7 +36,9 @@ class Ticking(SetClock):
 class Clinics:
     """The services about organizations, and short ways to fill them."""
 
-    def __init__(self, database: Database, enrollable: Collection[ProofKind] = ()) -> None:
+    def __init__(
+        self, database: Database, enrollable: Collection[ProofKind] = (), records: Records | None = None
+    ) -> None:
         chance = SystemChance()
         self.database = database
         self.clock = Ticking(NOW)
@@ -49,6 +53,14 @@ class Clinics:
             organizations=self.organizations,
             authority=self.authority,
             enrollable=enrollable,
+        )
+        self.domains = Domains(
+            database=database,
+            clock=self.clock,
+            chance=chance,
+            audit=self.audit,
+            authority=self.authority,
+            records=records or DnsRecords("127.0.0.1:9"),
         )
         self.memberships = Memberships(
             database=database,

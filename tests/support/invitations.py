@@ -10,8 +10,9 @@ from portico.accounts.model import Account
 from portico.database.engine import Transaction
 from portico.house import House
 from portico.mail.maildir import StoredLetter
-from portico.organizations.invitations.model import Inviter, Offer
+from portico.organizations.invitations.model import Offer
 from portico.organizations.model import Membership, MemberType, Organization, Role
+from portico.organizations.rules import AT_THE_MACHINE
 from tests.support.world import Native, World
 
 INVITEE = "ida@south-clinic.example"
@@ -61,13 +62,15 @@ async def set_organization_state(world: World, organization: Organization, state
 
 
 async def invite_to(house: House, name: str, *addresses: str) -> Organization:
-    """A new organization that has invited these addresses; the mails are asked for."""
-    organization = await house.database.transact(
-        lambda tx: house.organizations.add_organization(tx, house.clock.now(), name=name)
-    )
-    owner = Inviter(account_id=None, role=Role.OWNER)
+    """An organization, a new one if there is none of this name, that has invited these; the mails are asked for."""
+
+    async def open_it(tx: Transaction) -> Organization:
+        return await house.organizations.add_organization(tx, house.clock.now(), name=name)
+
+    present = await house.organizations.find_by_name(house.database, name)
+    organization = present if present is not None else await house.database.transact(open_it)
     for address in addresses:
-        await house.invitations.invite(owner, organization.id, address, Offer(member_type=MemberType.PROVIDER))
+        await house.invitations.invite(AT_THE_MACHINE, organization.id, address, Offer(member_type=MemberType.PROVIDER))
     return organization
 
 

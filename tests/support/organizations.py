@@ -4,10 +4,13 @@ from datetime import datetime, timedelta
 
 from portico.accounts.model import Account
 from portico.database.engine import Transaction
+from portico.house import House
 from portico.organizations.model import Feature, MemberType, Organization, Role
 from portico.organizations.policies import store
+from portico.organizations.policies.model import Draft
 from portico.organizations.policies.standing import note_change
 from portico.organizations.policy import PolicyFields, PolicyVersion
+from portico.organizations.rules import AT_THE_MACHINE
 from tests.support.world import World
 
 ALL_FEATURES = frozenset(Feature)
@@ -88,3 +91,19 @@ async def stamp_of(world: World, address: str, now: datetime | None = None) -> s
     """What a session of somebody has to have met."""
     account = await world.get_account(address)
     return await world.house.policy_stamps.find(account.memberships, now or world.clock.now())
+
+
+async def have_asked(house: House, name: str, address: str, ahead: timedelta) -> None:
+    """Found an organization that somebody belongs to, and that has passwords changed from some time ahead on."""
+    account = await house.accounts.find_by_identifier(house.database, address)
+    assert account is not None
+    organization = await house.organization_changes.add(AT_THE_MACHINE, name)
+    await house.organization_changes.set_feature(
+        AT_THE_MACHINE, organization.id, organization.version, Feature.PASSWORD_ENFORCEMENT, is_on=True
+    )
+    await house.memberships.add(AT_THE_MACHINE, organization.id, account, MemberType.PROVIDER, Role.MEMBER)
+    fields = PolicyFields(max_age_days=60, min_length=12, force_change=True)
+    draft = Draft(
+        fields=fields, based_on=0, enforced_from=house.clock.now() + ahead if ahead else None, at_once=not ahead
+    )
+    await house.policies.save(organization.id, MemberType.PROVIDER, draft, AT_THE_MACHINE)

@@ -279,6 +279,7 @@ _ANNOUNCED: Mapping[str, object] = {
     "enforced_from": AT,
 }
 _ANNOUNCED_ENROL = Message("signin.announced.enrol", {"organizations": "North Clinic"})
+_RENEW: Mapping[str, object] = {"return_to": "/account", "enforced_from": None, "is_unsent": False}
 _WRONG_CODE = message("email_code.wrong", count=4)
 _VERIFY: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
@@ -450,12 +451,20 @@ SIGN_IN = (
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
     PageSample("announced-enrol", "signin/announced.html", {**_ANNOUNCED, "what": _ANNOUNCED_ENROL, "kind": "enrol"}),
     PageSample(
-        "renew", "signin/renew.html", {"return_to": "/account", "why": _EXPIRED, "kind": "", "enforced_from": None}
+        "renew",
+        "signin/renew.html",
+        {"return_to": "/account", "why": _EXPIRED, "kind": "", "enforced_from": None, "is_unsent": True},
     ),
     PageSample(
         "renew-announced",
         "signin/renew.html",
-        {"return_to": "", "why": _ANNOUNCED["what"], "kind": "change_password", "enforced_from": AT},
+        {
+            "return_to": "",
+            "why": _ANNOUNCED["what"],
+            "kind": "change_password",
+            "enforced_from": AT,
+            "is_unsent": False,
+        },
     ),
     PageSample("refused-over", "signin/refused.html", _refused("attempt_over")),
     PageSample("refused-tries", "signin/refused.html", _refused("too_many_tries", count=3)),
@@ -673,6 +682,12 @@ MY_ACCOUNT = (
         "account-organizations-none",
         "my_account/organizations.html",
         {**_ORGANIZATIONS, "organizations": [], "in_the_end": []},
+        NORA,
+    ),
+    PageSample(
+        "account-leave-organization",
+        "my_account/leave_organization.html",
+        {"organization": _OWN[0].organization, "path": "/account/organizations"},
         NORA,
     ),
     PageSample("account-export", "my_account/export.html", {"identifier": IDENTIFIER, "failure": None}, NORA),

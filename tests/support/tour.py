@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeAlias
 
 import httpx
@@ -29,6 +30,8 @@ class Guests:
     disabled: Person
     invite: Callable[[str], Awaitable[object]]
     """Has an organization invite an address."""
+    ask: Callable[[str, timedelta], Awaitable[object]]
+    """Has a new organization of the person with an address ask for new passwords, from some time ahead on."""
 
 
 Walk: TypeAlias = Callable[[BrowserTeller, Guests], AsyncIterator[str]]
@@ -219,6 +222,28 @@ async def walk_through_the_safety_pages(teller: BrowserTeller, guests: Guests) -
     yield "not-me-done"
 
 
+async def walk_through_what_organizations_ask(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """What is announced, at sign-in and later; what is due; and what each organization asks."""
+    await guests.ask(guests.active.address, timedelta(days=14))
+    await teller.sign_in(guests.active)
+    yield "announced"
+    await teller.press(teller.page.locator("button.later"))
+    await teller.page.goto("/account/organizations")
+    yield "organizations"
+    await teller.press(teller.page.locator("a[href$=leave]").first)
+    yield "leave-organization"
+    await guests.ask(guests.active.address, timedelta(days=7))
+    await asyncio.sleep(1.1)  # a server looks once a second whether something new is asked
+    await teller.page.goto("/account/profile")
+    yield "renew-announced"
+    await guests.ask(guests.active.address, timedelta(0))
+    await asyncio.sleep(1.1)
+    await teller.page.goto("/account")
+    yield "renew"
+    await teller.press(teller.primary)
+    yield "renew-change-password"
+
+
 async def walk_around_the_house(teller: BrowserTeller, _guests: Guests) -> AsyncIterator[str]:
     """What anybody can look at."""
     for name, path in {
@@ -240,6 +265,7 @@ WALKS: tuple[Walk, ...] = (
     walk_through_an_invitation,
     walk_through_my_account,
     walk_through_the_safety_pages,
+    walk_through_what_organizations_ask,
     walk_around_the_house,
 )
 

@@ -255,6 +255,7 @@ async def open_world(
         "PORTICO_DATA": str(folder / "data"),
         "PORTICO_DATABASE_URL": database_url,
         "PORTICO_MAIL_TRANSPORT": "maildir",
+        "PORTICO_DNS_SERVER": "127.0.0.1:9",
         "PORTICO_ARGON2_MEMORY_KIB": "8",
         "PORTICO_ARGON2_PASSES": "1",
         **{f"PORTICO_{name.upper()}": value for name, value in settings.items()},

@@ -5,6 +5,8 @@ Each move is one conditional statement; whoever calls it decides what else belon
 
 from datetime import datetime, timedelta
 
+from msgspec import structs
+
 from portico.accounts import store
 from portico.accounts.model import Account
 from portico.accounts.people import organizations_of
@@ -32,11 +34,14 @@ class Protection:
         await self._audit.append(tx, now, Event(kind=EventKind.ACCOUNT_FROZEN, subject_id=account_id))
         return until
 
-    async def lift_freeze(self, tx: Transaction, now: datetime, account_id: str) -> bool:
-        """Allow those changes again; False if nothing barred them."""
+    async def lift_freeze(
+        self, tx: Transaction, now: datetime, account_id: str, *, recorded_as: Event | None = None
+    ) -> bool:
+        """Allow those changes again; False if nothing barred them. ``recorded_as`` says who did it, if not they."""
         if not await store.lift_freeze(tx, account_id, now):
             return False
-        event = Event(kind=EventKind.FREEZE_LIFTED, subject_id=account_id, actor_id=account_id)
+        own = Event(kind=EventKind.FREEZE_LIFTED, actor_id=account_id)
+        event = structs.replace(recorded_as or own, kind=EventKind.FREEZE_LIFTED, subject_id=account_id)
         await self._audit.append(tx, now, event)
         return True
 

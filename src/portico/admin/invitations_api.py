@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from portico.admin.door import ORGANIZATION, get_actor
 from portico.kernel.clock import Clock
 from portico.kernel.errors import BadInput, Busy, NotAllowed, NotFound, NotSignedIn, Throttled, TooLarge
 from portico.kernel.normalise import IDENTIFIER_MAX
@@ -20,19 +21,18 @@ from portico.organizations.invitations.model import (
     InvitationOver,
     InvitationStatus,
     InviteOutcome,
-    Inviter,
     LineReport,
     MemberSuspended,
     Offer,
 )
 from portico.organizations.invitations.service import PAGE, Invitations, Line
-from portico.organizations.model import MemberType, Role, role_in
+from portico.organizations.model import MemberType, Role
 from portico.sessions.door import SessionGate
 from portico.web.body import read_json, read_query
 from portico.web.json import json_response
 from portico.web.routing import Access, Endpoint
 
-INVITATIONS = "/api/v1/organizations/{organization_id}/invitations"
+INVITATIONS = ORGANIZATION + "/invitations"
 _ONE = INVITATIONS + "/{invitation_id}"
 _LANGUAGE_MAX = 35
 
@@ -152,7 +152,7 @@ class InvitationsApi:
         body: InviteBody = await read_json(request, InviteBody)
         offer = Offer(member_type=body.member_type, role=body.role, language=body.language)
         invitation = await self._invitations.invite(
-            await self._inviter(request), request.path_params["organization_id"], body.address, offer
+            await get_actor(self._gate, request), request.path_params["organization_id"], body.address, offer
         )
         return json_response(self._view(invitation), status=201)
 
@@ -160,31 +160,25 @@ class InvitationsApi:
         """Invite many."""
         body: BulkInviteBody = await read_json(request, BulkInviteBody)
         offer = Offer(member_type=body.member_type, role=body.role, language=body.language)
-        inviter = await self._inviter(request)
-        self._invitations.require_offer(inviter, offer)
+        actor = await get_actor(self._gate, request)
+        self._invitations.require_language(offer.language)
         lines = [Line(number=number, address=each, offer=offer) for number, each in enumerate(body.addresses, 1)]
-        reports = await self._invitations.invite_all(inviter, request.path_params["organization_id"], lines)
+        reports = await self._invitations.invite_all(actor, request.path_params["organization_id"], lines)
         return json_response(BulkView(lines=reports, counts=_counts(reports)))
 
     async def resend(self, request: Request) -> Response:
         """Mail one anew."""
         params = request.path_params
-        actor = await self._inviter(request)
+        actor = await get_actor(self._gate, request)
         invitation = await self._invitations.resend(actor, params["organization_id"], params["invitation_id"])
         return json_response(self._view(invitation))
 
     async def revoke(self, request: Request) -> Response:
         """Take one back."""
         params = request.path_params
-        actor = await self._inviter(request)
+        actor = await get_actor(self._gate, request)
         invitation = await self._invitations.revoke(actor, params["organization_id"], params["invitation_id"])
         return json_response(self._view(invitation))
-
-    async def _inviter(self, request: Request) -> Inviter:
-        """Who is calling, whom the gate has let in; operators stand where owners stand."""
-        account = (await self._gate.get_signed_in(request)).account
-        role = role_in(account.memberships, request.path_params["organization_id"])
-        return Inviter(account_id=account.id, role=Role.OWNER if account.is_operator or role is None else role)
 
     def _view(self, invitation: Invitation) -> InvitationView:
         return InvitationView(

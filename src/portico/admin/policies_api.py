@@ -24,7 +24,6 @@ from portico.kernel.messages import Catalogues
 from portico.organizations.faults import OrganizationSuspended
 from portico.organizations.model import MemberType
 from portico.organizations.policies.model import (
-    Actor,
     Draft,
     FeatureSwitchedOff,
     NoBreachSource,
@@ -36,6 +35,7 @@ from portico.organizations.policies.model import (
 )
 from portico.organizations.policies.service import PAGE, REASON_MAX, Policies
 from portico.organizations.policy import PolicyFields
+from portico.organizations.rules import Actor
 from portico.sessions.door import SessionGate
 from portico.web.body import read_json, read_query
 from portico.web.json import json_response

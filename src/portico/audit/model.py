@@ -71,11 +71,20 @@ class EventKind(StrEnum):
     INVITATION_ACCEPTED = "invitation.accepted"
     POLICY_SAVED = "policy.saved"
     POLICY_REHEARSED = "policy.rehearsed"
-    POLICY_MET = "policy.met"
     POLICY_PUT_OFF = "policy.put_off"
     CHANGE_FORCED = "admin.password_change_forced"
     RESET_SENT = "admin.reset_sent"
     ENDED_BY_ADMIN = "admin.sessions_ended"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why something was done to somebody, in the words of whoever did it, and in whose name: an organization's id.
+
+    Kept beside the trail and not in it, because words can name people; erased with whom it is about.
+    """
+
+    text: str
+    organization_id: str | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +100,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     details: Mapping[str, str | int] = {}
     organizations: tuple[str, ...] = ()
+    reason: Reason | None = None
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,10 @@ class Audit:
             actor_digest, _ = await self._look_up(tx, now, event.actor_id)
         if organizations and not event.organizations:
             event = structs.replace(event, organizations=organizations)
-        await store.append(tx, new_id(self._chance, now), now, event, subject_digest, actor_digest)
+        event_id = new_id(self._chance, now)
+        await store.append(tx, event_id, now, event, subject_digest, actor_digest)
+        if event.reason is not None and event.subject_id is not None:
+            await store.add_reason(tx, event_id, event.subject_id, event.reason)
         tx.after_commit(partial(_tell, event))
 
     async def erase(self, tx: Transaction, account_id: str) -> None:
@@ -59,6 +62,16 @@ class Audit:
     async def find_first(self, reader: Reader, account_id: str, kind: EventKind) -> RecordedEvent | None:
         """The oldest event of a kind that concerns an account."""
         return await store.find_first(reader, account_id, kind)
+
+    async def list_reasoned(
+        self, reader: Reader, account_id: str, organization_id: str, limit: int = 50
+    ) -> list[RecordedEvent]:
+        """What was done to an account in an organization's name, and why, newest first."""
+        return await store.list_reasoned(reader, account_id, organization_id, limit)
+
+    async def erase_reasons(self, tx: Transaction, account_id: str) -> None:
+        """Forget why things were done to an account that is being erased."""
+        await store.erase_reasons(tx, account_id)
 
     async def list_history(
         self, reader: Reader, account_id: str, kinds: Collection[EventKind], *, before_id: str = "", limit: int

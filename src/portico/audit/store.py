@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from portico.audit.model import Event, EventKind, KnownName, RecordedEvent
+from portico.audit.model import Event, EventKind, KnownName, Reason, RecordedEvent
 from portico.database.engine import Reader, Row, Transaction
 from portico.kernel.clock import from_micros, to_micros
 
@@ -69,6 +69,35 @@ async def list_names(reader: Reader, subject_id: str) -> list[KnownName]:
     ]
 
 
+async def add_reason(tx: Transaction, event_id: str, subject_id: str, reason: Reason) -> None:
+    """Keep beside an event why it was done."""
+    await tx.execute(
+        "INSERT INTO audit_reasons (event_id, subject_id, organization_id, reason) VALUES ($1, $2, $3, $4)",
+        event_id,
+        subject_id,
+        reason.organization_id,
+        reason.text,
+    )
+
+
+async def list_reasoned(reader: Reader, subject_id: str, organization_id: str, limit: int) -> list[RecordedEvent]:
+    """The newest events with a reason that an organization has caused for one account."""
+    rows = await reader.list_rows(
+        "SELECT e.id, e.at, e.kind, e.subject_id, e.actor_id, e.session_id, e.details, r.reason, r.organization_id "
+        "FROM audit_reasons r JOIN audit_events e ON e.id = r.event_id "
+        "WHERE r.subject_id = $1 AND r.organization_id = $2 ORDER BY e.at DESC, e.id DESC LIMIT $3",
+        subject_id,
+        organization_id,
+        limit,
+    )
+    return [_with_reason(_recorded(row), Reason(row["reason"], row["organization_id"])) for row in rows]
+
+
+async def erase_reasons(tx: Transaction, subject_id: str) -> None:
+    """Forget the reasons about one account."""
+    await tx.execute("DELETE FROM audit_reasons WHERE subject_id = $1", subject_id)
+
+
 async def list_events(reader: Reader, subject_id: str, limit: int) -> list[RecordedEvent]:
     """The newest events that concern one account, newest first."""
     rows = await reader.list_rows(
@@ -104,6 +133,10 @@ async def list_history(
         *(kind.value for kind in kinds),
     )
     return [_recorded(row) for row in rows]
+
+
+def _with_reason(recorded: RecordedEvent, reason: Reason) -> RecordedEvent:
+    return msgspec.structs.replace(recorded, event=msgspec.structs.replace(recorded.event, reason=reason))
 
 
 def _recorded(row: Row) -> RecordedEvent:

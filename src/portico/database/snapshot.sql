@@ -424,3 +424,12 @@ CREATE TABLE audit_heads (
     number BIGINT NOT NULL,
     hash BYTEA NOT NULL
 );
+
+-- Why somebody's admins did something to their account: free words, so beside the trail, and erased with the account.
+CREATE TABLE audit_reasons (
+    event_id TEXT PRIMARY KEY NOT NULL,
+    subject_id TEXT NOT NULL,
+    organization_id TEXT,
+    reason TEXT NOT NULL
+);
+CREATE INDEX audit_reasons_by_subject ON audit_reasons (subject_id);

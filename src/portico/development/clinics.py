@@ -7,9 +7,10 @@ from portico.accounts.service import Accounts
 from portico.database.engine import Database, Transaction
 from portico.kernel.clock import Clock
 from portico.organizations.model import Feature, MemberType, Organization, Role
-from portico.organizations.policies.model import Actor, Draft
+from portico.organizations.policies.model import Draft
 from portico.organizations.policies.service import Policies
 from portico.organizations.policy import PolicyFields, Preset, preset_fields
+from portico.organizations.rules import AT_THE_MACHINE
 from portico.organizations.service import Organizations
 
 
@@ -114,7 +115,7 @@ class DemoClinics:
     async def _ask(self, clinic: DemoClinic, organization_id: str) -> None:
         """What the clinic asks of its providers."""
         first = Draft(fields=clinic.asks, based_on=0, at_once=True)
-        saved = await self._policies.save(organization_id, MemberType.PROVIDER, first, Actor())
+        saved = await self._policies.save(organization_id, MemberType.PROVIDER, first, AT_THE_MACHINE)
         if clinic.announces is not None:
             second = Draft(fields=clinic.announces, based_on=saved.number)
-            await self._policies.save(organization_id, MemberType.PROVIDER, second, Actor())
+            await self._policies.save(organization_id, MemberType.PROVIDER, second, AT_THE_MACHINE)

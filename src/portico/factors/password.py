@@ -106,17 +106,19 @@ class PasswordFactor:
         stored = await store.find_password(tx, account_id)
         used = {proof.credential for proof in proofs if proof.kind is ProofKind.PASSWORD}
         if stored is not None and stored.properties.through_mailbox and stored.id in used:
-            await store.set_password_properties(
-                tx, account_id, msgspec.structs.replace(stored.properties, through_mailbox=False)
-            )
+            properties = msgspec.structs.replace(stored.properties, through_mailbox=False)
+            await store.set_password_properties(tx, account_id, properties, stored.version)
 
-    async def force_change(self, tx: Transaction, account_id: str, reason: str) -> None:
-        """Let the account's password be good for one more sign-in only, which asks for a new one."""
+    async def force_change(self, tx: Transaction, account_id: str, reason: str) -> bool:
+        """Let the account's password be good for one more sign-in only, which asks for a new one.
+
+        False if there is none, or it is being changed at this very moment.
+        """
         stored = await store.find_password(tx, account_id)
-        if stored is not None:
-            await store.set_password_properties(
-                tx, account_id, msgspec.structs.replace(stored.properties, must_change=reason)
-            )
+        if stored is None:
+            return False
+        properties = msgspec.structs.replace(stored.properties, must_change=reason)
+        return await store.set_password_properties(tx, account_id, properties, stored.version)
 
 
 def _proof(stored: PasswordCredential, at: datetime) -> Proof:

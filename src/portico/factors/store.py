@@ -102,10 +102,12 @@ async def rehash_password(tx: Transaction, credential_id: str, version: int, sec
     return await tx.execute(sql, secret, to_micros(now), credential_id, version) == 1
 
 
-async def set_password_properties(tx: Transaction, account_id: str, properties: PasswordProperties) -> None:
-    """Replace what is known about a password."""
-    sql = "UPDATE credentials SET properties = $1 WHERE account_id = $2 AND kind = $3"
-    await tx.execute(sql, msgspec.json.encode(properties).decode(), account_id, _PASSWORD)
+async def set_password_properties(
+    tx: Transaction, account_id: str, properties: PasswordProperties, version: int
+) -> bool:
+    """Replace what is known about a password; False if it was changed since ``version``."""
+    sql = "UPDATE credentials SET properties = $1 WHERE account_id = $2 AND kind = $3 AND version = $4"
+    return await tx.execute(sql, msgspec.json.encode(properties).decode(), account_id, _PASSWORD, version) == 1
 
 
 async def add_link(tx: Transaction, link: MailedLink) -> None:

@@ -32,12 +32,18 @@ def address_key(address: str) -> str | None:
     local = local.translate(_LOWER)
     if not at or not _is_local_part(local) or not _is_storable(local):
         return None
+    host = domain_key(domain)
+    key = f"{local}@{host}"
+    return key if host is not None and len(key.encode()) <= ADDRESS_MAX else None
+
+
+def domain_key(domain: str) -> str | None:
+    """A domain as A-labels (RFC 5890), as it stands in the keys of addresses; None if no mail can go to it."""
     try:
-        host = idna.encode(domain, uts46=True, transitional=False, std3_rules=True).decode("ascii").lower()
+        host = idna.encode(one_line(domain), uts46=True, transitional=False, std3_rules=True).decode("ascii").lower()
     except (idna.IDNAError, UnicodeError):
         return None
-    key = f"{local}@{host}"
-    return key if "." in host.rstrip(".") == host and len(key.encode()) <= ADDRESS_MAX else None
+    return host if "." in host.rstrip(".") == host else None
 
 
 def handle_key(handle: str) -> str | None:

@@ -19,6 +19,7 @@ from portico.mail.model import (
     AddressChanged,
     AddressChangeWaiting,
     AddressTaken,
+    AdminActed,
     DeletionAsked,
     EnrolmentCode,
     MailMessage,
@@ -161,7 +162,7 @@ class _Voice:
         return Button(self.say(code), f"{self.base_url}{path}")
 
 
-def _body(message: MailMessage, voice: _Voice) -> tuple[str, tuple[Block, ...]]:
+def _body(message: MailMessage, voice: _Voice) -> tuple[str, tuple[Block, ...]]:  # noqa: PLR0911 - one for each kind
     """The code of the subject, and the blocks."""
     match message:
         case PasswordResetLink():
@@ -169,6 +170,8 @@ def _body(message: MailMessage, voice: _Voice) -> tuple[str, tuple[Block, ...]]:
         case SecurityNotice() | NewAddressCode() | AddressTaken() | NotMeDone():
             name = str(message.__struct_config__.tag)
             return f"mail.{name}.subject", _about_the_account(message, voice, name)
+        case AdminActed():
+            return f"mail.admin_acted.{message.action}.subject", _admin_acted(message, voice)
         case SignUpCode():
             return "mail.sign_up.subject", _sign_up(message, voice)
         case AccountExists():
@@ -300,6 +303,19 @@ def _not_me_done(message: NotMeDone, voice: _Voice) -> tuple[Block, ...]:
         voice.paragraph("mail.not_me_done.frozen", {"instant": voice.instant(message.frozen_until)}),
         voice.paragraph("mail.not_me_done.next"),
         voice.button("mail.password_changed.button", RESET_PATH),
+        SmallPrint(voice.say("mail.security.why")),
+    )
+
+
+def _admin_acted(message: AdminActed, voice: _Voice) -> tuple[Block, ...]:
+    """What was done, in whose name, what comes next, and whom to ask."""
+    who = "operators" if message.organization is None else "organization"
+    return (
+        voice.identifier(message.handle),
+        voice.paragraph(f"mail.admin_acted.{message.action}.what", {"instant": voice.instant(message.at)}),
+        voice.paragraph(f"mail.admin_acted.by_{who}", {"organization": message.organization or ""}),
+        voice.paragraph(f"mail.admin_acted.{message.action}.next"),
+        Contact(voice.say("mail.admin_acted.ask"), voice.brand.support_address),
         SmallPrint(voice.say("mail.security.why")),
     )
 

@@ -151,6 +151,20 @@ class NotMeDone(_Parameters, frozen=True, kw_only=True, tag="not_me_done"):
     time_zone: str = ""
 
 
+class AdminActed(_Parameters, frozen=True, kw_only=True, tag="admin_acted"):
+    """An admin of the managing organization, or an operator, did something to this account (D19).
+
+    Nothing in it is a stranger's doing, so it has no "This was not me"; it names who did it instead.
+    """
+
+    handle: str
+    at: datetime
+    action: Literal["reset_link", "force_change", "end_sessions", "suspend", "resume", "lift_freeze"]
+    organization: str | None = None
+    """The name of the organization; None: the operators."""
+    time_zone: str = ""
+
+
 class TestMessage(_Parameters, frozen=True, kw_only=True, tag="test_message"):
     """Sent by an operator to see whether mail works."""
 
@@ -202,6 +216,7 @@ MailMessage: TypeAlias = (
     | DeletionAsked
     | DeletionTakenBack
     | NotMeDone
+    | AdminActed
     | SignUpCode
     | AccountExists
     | OrganizationInvitation
@@ -325,7 +340,7 @@ def dead_at(message: MailMessage) -> datetime | None:
             return message.code_until
         case SecurityNotice():
             return message.not_me_until
-        case AccountExists() | AddressTaken() | NotMeDone() | TestMessage():
+        case AccountExists() | AddressTaken() | NotMeDone() | AdminActed() | TestMessage():
             return None
         case _:
             assert_never(message)

@@ -64,7 +64,6 @@ WORDED: Mapping[EventKind, str] = {
     EventKind.MEMBER_REMOVED: "history.member_removed",
     EventKind.MEMBER_LEFT: "history.member_left",
     EventKind.INVITATION_ACCEPTED: "history.invitation_accepted",
-    EventKind.POLICY_MET: "history.policy_met",
     EventKind.POLICY_PUT_OFF: "history.policy_put_off",
     EventKind.CHANGE_FORCED: "history.change_forced",
     EventKind.RESET_SENT: "history.reset_sent",

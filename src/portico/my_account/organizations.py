@@ -8,11 +8,13 @@ import msgspec
 from portico.accounts.service import Accounts
 from portico.database.engine import Database
 from portico.kernel.clock import Clock
-from portico.kernel.errors import NotSignedIn
+from portico.kernel.errors import NotFound, NotSignedIn
 from portico.kernel.messages import Message
 from portico.organizations.folding import AskedBy
+from portico.organizations.members.service import Memberships
 from portico.organizations.model import Membership, Organization
 from portico.organizations.policies.standing import OrganizationAsks, Standings
+from portico.organizations.rules import Actor
 from portico.organizations.service import Organizations
 from portico.organizations.wording import list_asks, list_folded
 from portico.sessions.model import SignedIn
@@ -62,12 +64,14 @@ class Belongings:
         clock: Clock,
         accounts: Accounts,
         organizations: Organizations,
+        memberships: Memberships,
         standings: Standings,
     ) -> None:
         self._database = database
         self._clock = clock
         self._accounts = accounts
         self._organizations = organizations
+        self._memberships = memberships
         self._standings = standings
 
     async def look(self, signed_in: SignedIn) -> OwnOrganizations:
@@ -84,6 +88,18 @@ class Belongings:
         ]
         is_several = sum(1 for one in found if one.asks and one.asks.sentences) > 1
         return OwnOrganizations(organizations=found, in_the_end=in_the_end if is_several else [])
+
+    async def get(self, signed_in: SignedIn, organization_id: str) -> OwnOrganization:
+        """One of one's organizations; raises NotFound for any other."""
+        for own in (await self.look(signed_in)).organizations:
+            if own.organization.id == organization_id:
+                return own
+        raise NotFound("none of one's own organizations")
+
+    async def leave(self, signed_in: SignedIn, organization_id: str) -> None:
+        """End one's membership. Raises LastOwner, and NotFound where one is no member."""
+        actor = Actor(account_id=signed_in.account.id, session_id=signed_in.session.id)
+        await self._memberships.leave(actor, organization_id)
 
     async def _own(self, membership: Membership, asks: OrganizationAsks | None) -> OwnOrganization:
         organization = await self._organizations.get_organization(self._database, membership.organization_id)

@@ -20,8 +20,19 @@ class ResetLinks:
         self._links = links
         self._lifetime = lifetime
 
-    async def send(self, tx: Transaction, now: datetime, account: Account, *, language: str) -> None:
-        """Mail a fresh link to the account's address, in its language, else in ``language``."""
+    async def send(
+        self,
+        tx: Transaction,
+        now: datetime,
+        account: Account,
+        *,
+        language: str,
+        recorded_as: Event | None = None,
+    ) -> None:
+        """Mail a fresh link to the account's address, in its language, else in ``language``.
+
+        ``recorded_as`` tells who sent it, where nobody asked for it.
+        """
         token, expires_at = await self._links.add_link(tx, now, account.id, account.epoch, self._lifetime)
         message = PasswordResetLink(
             handle=account.handle,
@@ -38,4 +49,5 @@ class ResetLinks:
             language=account.language or language,
             account_id=account.id,
         )
-        await self._audit.append(tx, now, Event(kind=EventKind.RESET_REQUESTED, subject_id=account.id))
+        event = recorded_as or Event(kind=EventKind.RESET_REQUESTED, subject_id=account.id)
+        await self._audit.append(tx, now, event)

@@ -4,7 +4,7 @@ Pages are opened by the browser's session cookie, the JSON API by ``Authorizatio
 other's, so a foreign page can never use the API through a browser's cookie.
 """
 
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +22,15 @@ from portico.web.cookies import Cookies
 from portico.web.language import Preferences
 from portico.web.routing import Access, Endpoint
 
+
+class IsDue(Protocol):
+    """Decides again about a session: whether its owner must act before a page is shown, or a form taken."""
+
+    async def __call__(self, signed_in: SignedIn, *, is_read: bool) -> bool:
+        """True if so; ``is_read`` says that a page is asked for."""
+        ...
+
+
 _BEARER = "bearer "
 _ROLES = {Access.SUPPORT: Role.SUPPORT, Access.ADMIN: Role.ADMIN, Access.OWNER: Role.OWNER}
 _SIGNED_IN = frozenset({Access.SIGNED_IN, Access.OPERATOR, *_ROLES})
@@ -38,7 +47,7 @@ class SessionGate:
         sessions: Sessions,
         jar: Cookies,
         stamps: PolicyStamps,
-        is_due: Callable[[SignedIn], Awaitable[bool]],
+        is_due: IsDue,
     ) -> None:
         """``is_due`` decides again about a session whose stamp is not current: whether its owner must act first."""
         self._database = database
@@ -61,16 +70,16 @@ class SessionGate:
         if endpoint.access in _ROLES:
             _admit_role(signed_in.account, request.path_params["organization_id"], _ROLES[endpoint.access])
         if not endpoint.is_api and not endpoint.opens_when_due:
-            await self._refuse_when_due(signed_in)
+            await self._refuse_when_due(signed_in, is_read=endpoint.is_read)
 
-    async def _refuse_when_due(self, signed_in: SignedIn) -> None:
+    async def _refuse_when_due(self, signed_in: SignedIn, *, is_read: bool) -> None:
         """Ask for the step a session has to take, once its organizations ask something new.
 
         Only of browsers: a native client is asked when it refreshes, minutes later. While nothing is new, this is two
         comparisons.
         """
         stamp = await self._stamps.find(signed_in.account.memberships, self._clock.now())
-        if stamp != signed_in.session.policy_version and await self._is_due(signed_in):
+        if stamp != signed_in.session.policy_version and await self._is_due(signed_in, is_read=is_read):
             raise InteractionRequired("a policy asks for a step")
 
     async def find_signed_in(self, request: Request) -> SignedIn | None:

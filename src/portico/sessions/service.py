@@ -88,6 +88,7 @@ class Sessions:
                 ends_at=now + (lengths.persistent if persistent else lengths.brief),
             ),
             limits,
+            since=now,
         )
         token = new_token(self._chance) if kind is SessionKind.BROWSER else None
         await store.add_session(tx, session, token_hash(token) if token else None)
@@ -157,11 +158,20 @@ class Sessions:
         return await store.find_left_behind(reader, session_id, now)
 
     async def stamp_policy(
-        self, tx: Transaction, session: Session, policy_version: str, limits: SessionLimits = UNLIMITED
-    ) -> None:
-        """Note that a session satisfies the policies as they stand now, and shorten it to what they allow."""
-        limited = _limited(session, limits)
+        self,
+        tx: Transaction,
+        now: datetime,
+        session: Session,
+        policy_version: str,
+        limits: SessionLimits = UNLIMITED,
+    ) -> Session:
+        """Note that a session satisfies the policies as they stand now, and shorten it to what they allow from now on.
+
+        Deciding again ends nothing, so a session that is older than is allowed now may go on for as long once more.
+        """
+        limited = _limited(session, limits, since=now)
         await store.set_policy_version(tx, session.id, policy_version, limited.idle_span, limited.ends_at)
+        return msgspec.structs.replace(limited, policy_version=policy_version)
 
     async def carry_over(self, tx: Transaction, session: Session, epoch: int) -> BrowserToken | None:
         """Take one session into a new epoch, with a new secret where a browser holds it."""
@@ -265,9 +275,9 @@ class Sessions:
         )
 
 
-def _limited(session: Session, limits: SessionLimits) -> Session:
-    """The session, no longer than the limits allow; never longer than it was."""
-    ends_at = session.ends_at if limits.span is None else min(session.ends_at, session.opened_at + limits.span)
+def _limited(session: Session, limits: SessionLimits, since: datetime) -> Session:
+    """The session, no longer than the limits allow, counted from ``since``; never longer than it was."""
+    ends_at = session.ends_at if limits.span is None else min(session.ends_at, since + limits.span)
     idle_span = session.idle_span if limits.idle_span is None else min(session.idle_span, limits.idle_span)
     return msgspec.structs.replace(session, ends_at=ends_at, idle_span=idle_span)
 

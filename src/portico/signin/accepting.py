@@ -52,7 +52,7 @@ class NextMove(StrEnum):
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """What a link is worth to this visitor. ``address`` is masked for everybody but its owner, signed in.
 
-    ``has_joined``: the visitor is signed in and belongs to the organization; then there is nothing to do.
+    ``has_joined``: it was for the visitor, who is signed in and belongs to the organization by now.
     """
 
     offered: Offered
@@ -86,7 +86,7 @@ class Accepting:
             next_move=await self._next_move(invitation, signed_in, is_theirs=is_theirs)
             if offered.state is InvitationState.OPEN
             else None,
-            has_joined=await self._has_joined(offered, signed_in),
+            has_joined=await self._has_joined(offered, signed_in, is_theirs=is_theirs),
         )
 
     async def begin(self, token: str, beginning: Beginning, visitor: Visitor) -> Situation:
@@ -129,8 +129,10 @@ class Accepting:
         account: Account | None = await self._accounts.find_by_key(self._database, invitation.address_key)
         return NextMove.CREATE_ACCOUNT if account is None else NextMove.SIGN_IN
 
-    async def _has_joined(self, offered: Offered, signed_in: SignedIn | None) -> bool:
-        if signed_in is None:
+    async def _has_joined(self, offered: Offered, signed_in: SignedIn | None, *, is_theirs: bool) -> bool:
+        if signed_in is None or offered.invitation is None:
+            return False
+        if not is_theirs and offered.invitation.accepted_by != signed_in.account.id:
             return False
         return await self._acceptance.find_membership(self._database, offered, signed_in.account.id) is not None
 

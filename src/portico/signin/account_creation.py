@@ -20,7 +20,7 @@ from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
 from portico.signin.joining import Joining
-from portico.signin.new_password import PasswordChange
+from portico.signin.new_password import PasswordChange, require_met
 from portico.signin.password_criteria import PasswordCriteria
 
 TAKEN = Failure(code="signup.address_taken")
@@ -72,7 +72,12 @@ class AccountCreation:
     async def apply(
         self, tx: Transaction, now: datetime, attempt: Attempt, answer: CreateAccountAnswer, new: NewPassword
     ) -> Attempt:
-        """Create the account; the attempt goes on as its owner's. Raises Conflict if the address is taken by now."""
+        """Create the account; the attempt goes on as its owner's.
+
+        Raises Conflict if the address is taken by now, AskedMoreMeanwhile if whoever invites has come to ask for more
+        than the password has.
+        """
+        require_met(await self._criteria.find_for(tx, attempt, now), new)
         account = await self._accounts.add_account(
             tx,
             now,

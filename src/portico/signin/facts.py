@@ -55,7 +55,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What a person's organizations ask together; ``version`` names the state of the policies it was folded from.
 
     ``announced`` is what they will ask from ``announced_from`` on (D10), ``rehearsed`` what they would ask if what they
-    rehearse were in force. A session may last no longer than ``session_span``, and unused no longer than ``idle_span``.
+    rehearse were in force; the ids of who does so stand beside them. A session may last no longer than
+    ``session_span``, and unused no longer than ``idle_span``.
     """
 
     version: str = "0"
@@ -67,7 +68,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     idle_span: timedelta | None = None
     announced: "Policy | None" = None
     announced_from: datetime | None = None
+    announced_by: tuple[str, ...] = ()
     rehearsed: "Policy | None" = None
+    rehearsed_by: tuple[str, ...] = ()
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

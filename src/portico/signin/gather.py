@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+import msgspec
+
 from portico.accounts.model import Account
 from portico.accounts.service import Accounts
 from portico.database.engine import Reader
@@ -93,26 +95,20 @@ class Gatherer:
 def policy_of(standing: Standing) -> Policy:
     """What somebody's organizations ask, in the words of the decision."""
     announced, rehearsed = standing.announced, standing.rehearsed
-    return _policy(
-        standing.enforced,
+    return msgspec.structs.replace(
+        _policy(standing.enforced),
         version=standing.stamp,
         announced=_policy(announced) if announced else None,
         announced_from=standing.announced_from,
+        announced_by=standing.announced_by,
         rehearsed=_policy(rehearsed) if rehearsed else None,
+        rehearsed_by=standing.rehearsed_by,
     )
 
 
-def _policy(
-    folded: FoldedPolicy,
-    *,
-    version: str = "",
-    announced: Policy | None = None,
-    announced_from: datetime | None = None,
-    rehearsed: Policy | None = None,
-) -> Policy:
+def _policy(folded: FoldedPolicy) -> Policy:
     days, since = folded.max_age_days, folded.changed_since
     return Policy(
-        version=version,
         demands=(Demand(), *_demands(folded)),
         mailbox_first=folded.enrolment_proof.value is EnrolmentProof.MAILBOX,
         password=PasswordRule(
@@ -123,9 +119,6 @@ def _policy(
         ),
         session_span=_hours(folded.session_hours.value),
         idle_span=_hours(folded.idle_hours.value),
-        announced=announced,
-        announced_from=announced_from,
-        rehearsed=rehearsed,
     )
 
 

@@ -138,11 +138,12 @@ class InvitationPages:
         """What somebody is told who belongs to the organization, by this invitation or before it."""
         is_new = look.offered.state is InvitationState.ACCEPTED
         code = "invitation.joined" if is_new else "invitation.member_already"
+        lead = message("invitation.joined.lead") if is_new else message("invitation.member_already.lead")
         return self._pages.show(
             request,
             "invitation/joined.html",
             heading=Message(code, {"organization": look.offered.organization}),
-            lead=message(f"{code}.lead"),
+            lead=lead,
         )
 
     def _gone(self, request: Request, look: Look) -> Response:

@@ -17,7 +17,7 @@ from portico.factors.password import NewPassword, PasswordFactor
 from portico.factors.password_rules import PasswordPolicy, lacking, unmet_criteria
 from portico.factors.proof import Failure, Proof
 from portico.factors.screening import PasswordScreen
-from portico.kernel.errors import Conflict, NotFound
+from portico.kernel.errors import BadInput, Conflict, NotFound
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import PasswordChanged
 from portico.security.notices import SecurityNotices
@@ -25,17 +25,26 @@ from portico.security.rules import has_second_factor
 from portico.sessions.devices import device_name
 from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark, Purpose
-from portico.signin.password_criteria import PasswordCriteria
+from portico.signin.password_criteria import AskedCriteria, PasswordCriteria
 from portico.signin.situation import Visitor
 from portico.throttle.service import Throttle
 
 
-class AskedMoreMeanwhile(Conflict):
+class AskedMoreMeanwhile(BadInput):
     """While a new password was being hashed its owner's organizations came to ask for more; nothing was changed."""
 
+    code = "password_asked_more"
+
     def __init__(self, unmet: tuple[str, ...]) -> None:
-        super().__init__(f"the criteria have changed: {unmet}")
+        super().__init__(f"the criteria have changed: {unmet}", field="new_password")
         self.failure = Failure(code="password.unmet_now", params={"criteria": " ".join(unmet)}, field="new_password")
+
+
+def require_met(asked: AskedCriteria, new: NewPassword) -> None:
+    """Compare a hashed password once more, where it is stored; raises AskedMoreMeanwhile."""
+    unmet = lacking(asked.policy, new.traits) if new.traits is not None else ()
+    if unmet:
+        raise AskedMoreMeanwhile(unmet)
 
 
 class PasswordChange:
@@ -104,6 +113,7 @@ class PasswordChange:
             raise NotFound("the account is gone")
         if account.epoch != attempt.epoch:
             raise Conflict("everything of this account was ended meanwhile")
+        require_met(await self._criteria.find_for(tx, attempt, now), new)
         is_reset = attempt.purpose is Purpose.RESET_PASSWORD
         epoch = await self.replace(tx, now, account, new, attempt.proofs, is_reset=is_reset, visitor=visitor)
         return msgspec.structs.replace(attempt.with_mark(Mark.PASSWORD_CHANGED), epoch=epoch)
@@ -125,10 +135,7 @@ class PasswordChange:
         Raises Conflict if everything was ended since ``account`` was read, AskedMoreMeanwhile if an organization has
         come to ask for more than the password has.
         """
-        asked = await self._criteria.find(tx, account.id, now)
-        unmet = lacking(asked.policy, new.traits) if new.traits is not None else ()
-        if unmet:
-            raise AskedMoreMeanwhile(unmet)
+        require_met(await self._criteria.find(tx, account.id, now), new)
         before = await self._password.find_credential(tx, account.id)
         was_mailed = before is not None and before.properties.through_mailbox
         is_strong = has_second_factor(proofs)

@@ -67,14 +67,29 @@ class Outcomes:
                 pass
         return None
 
-    async def note_rehearsal(self, tx: Transaction, facts: Facts) -> None:
-        """Record what a finished attempt would still have been asked if what is rehearsed were in force (D10)."""
+    async def note_policies(self, tx: Transaction, facts: Facts) -> None:
+        """Record what a finished attempt put off, and what it would still have been asked in a rehearsal (D10)."""
+        attempt = facts.attempt
+        if Mark.ANNOUNCED_PUT_OFF in attempt.marks:
+            event = Event(
+                kind=EventKind.POLICY_PUT_OFF,
+                subject_id=attempt.account_id,
+                actor_id=attempt.account_id,
+                session_id=attempt.session_id,
+                organizations=facts.policy.announced_by,
+            )
+            await self._audit.append(tx, facts.now, event)
         if facts.policy.rehearsed is None:
             return
         step = next_step(msgspec.structs.replace(facts, policy=facts.policy.rehearsed))
         if not isinstance(step, Finished):
-            details = {"step": str(step.__struct_config__.tag), "purpose": facts.attempt.purpose.value}
-            event = Event(kind=EventKind.POLICY_REHEARSED, subject_id=facts.attempt.account_id, details=details)
+            details = {"step": str(step.__struct_config__.tag), "purpose": attempt.purpose.value}
+            event = Event(
+                kind=EventKind.POLICY_REHEARSED,
+                subject_id=attempt.account_id,
+                details=details,
+                organizations=facts.policy.rehearsed_by,
+            )
             await self._audit.append(tx, facts.now, event)
 
     async def _open_session(self, tx: Transaction, facts: Facts, visitor: Visitor, now: datetime) -> Opened:
@@ -122,11 +137,7 @@ class Outcomes:
             raise NotSignedIn("the session has ended meanwhile")
         if set(attempt.proofs) - set(session.proofs):
             await self._sessions.keep_proofs(tx, session, attempt.proofs)
-        if attempt.marks:
-            kind = EventKind.POLICY_PUT_OFF if Mark.ANNOUNCED_PUT_OFF in attempt.marks else EventKind.POLICY_MET
-            event = Event(kind=kind, subject_id=session.account_id, actor_id=session.account_id, session_id=session.id)
-            await self._audit.append(tx, now, event)
-        await self._sessions.stamp_policy(tx, session, facts.policy.version, limits_of(facts.policy))
+        await self._sessions.stamp_policy(tx, now, session, facts.policy.version, limits_of(facts.policy))
         if not has_ended_others:
             return None
         return Opened(session=session, browser=await self._sessions.carry_over(tx, session, attempt.epoch or 0))

@@ -15,7 +15,7 @@ from portico.kernel.messages import Message, message
 from portico.organizations.folding import FoldedPolicy
 from portico.organizations.model import Belonging
 from portico.organizations.policies.standing import Standings
-from portico.signin.attempt import Attempt
+from portico.signin.attempt import Attempt, Mark
 from portico.signin.joining import Joining, belonging_to
 
 
@@ -60,21 +60,37 @@ class PasswordCriteria:
         return await self.find(self._database, account_id, self._clock.now())
 
     async def find_for(self, reader: Reader, attempt: Attempt, now: datetime) -> AskedCriteria:
-        """The criteria for the new password of an attempt; where it accepts an invitation, those of who invites too."""
+        """The criteria for the new password of an attempt; where it accepts an invitation, those of who invites too.
+
+        Whoever does now what is announced does it as it will be asked.
+        """
         account = await self._accounts.find_account(reader, attempt.account_id) if attempt.account_id else None
         invited = await self._joining.find(reader, attempt, account, now)
-        return await self.find(reader, attempt.account_id, now, joining=belonging_to(invited))
+        return await self.find(
+            reader,
+            attempt.account_id,
+            now,
+            joining=belonging_to(invited),
+            as_announced=Mark.ANNOUNCED_TAKEN in attempt.marks,
+        )
 
     async def find(
-        self, reader: Reader, account_id: str | None, now: datetime, *, joining: Belonging | None = None
+        self,
+        reader: Reader,
+        account_id: str | None,
+        now: datetime,
+        *,
+        joining: Belonging | None = None,
+        as_announced: bool = False,
     ) -> AskedCriteria:
         """The criteria for an account's new password; for nobody's, the deployment's.
 
-        ``joining`` is an organization they are about to belong to.
+        ``joining`` is an organization they are about to belong to; ``as_announced``: as they will be next.
         """
         account = await self._accounts.find_account(reader, account_id) if account_id else None
         memberships = account.memberships if account else ""
-        return _asked((await self._standings.find(reader, memberships, now, joining=joining)).enforced)
+        standing = await self._standings.find(reader, memberships, now, joining=joining)
+        return _asked((standing.announced if as_announced else None) or standing.enforced)
 
 
 def _asked(folded: FoldedPolicy) -> AskedCriteria:

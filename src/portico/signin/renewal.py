@@ -64,18 +64,21 @@ class Renewal:
             may_go_on = isinstance(step, Finished | Announced)
             if not may_go_on and await self._sessions.is_unused(tx, refresh_token):
                 return step
+            signed_in = await self._stamped(tx, now, signed_in, facts)
             pair = await self._sessions.rotate(tx, now, signed_in, refresh_token)
             if pair is None:
                 return None
-            if signed_in.session.policy_version != facts.policy.version:
-                await self._sessions.stamp_policy(tx, signed_in.session, facts.policy.version, limits_of(facts.policy))
             return Renewed(tokens=pair, announced=step if isinstance(step, Announced) else None)
 
         return await self._database.transact(body)
 
-    async def is_due(self, signed_in: SignedIn) -> bool:
-        """Whether a session must take a step, or be shown one, before it goes on; it is stamped if not."""
-        return await self.find_due(signed_in) is not None
+    async def is_due(self, signed_in: SignedIn, *, is_read: bool) -> bool:
+        """Whether a session must take a step, or be shown one, before it goes on; it is stamped if not.
+
+        What is only announced is shown in place of a page. It stops no form: what was typed would be lost.
+        """
+        step = await self.find_due(signed_in)
+        return step is not None and (is_read or not isinstance(step, Announced))
 
     async def find_due(self, signed_in: SignedIn) -> Step | None:
         """The step a session must take, or be shown, before it goes on; None, and stamped, if there is none."""
@@ -89,7 +92,7 @@ class Renewal:
             step = next_step(facts)
             if not isinstance(step, Finished):
                 return step
-            await self._sessions.stamp_policy(tx, present.session, facts.policy.version, limits_of(facts.policy))
+            await self._stamped(tx, now, present, facts)
             return None
 
         return await self._database.transact(body)
@@ -108,6 +111,14 @@ class Renewal:
         if signed_in is None or not await self._sessions.is_unused(self._database, refresh_token):
             return None
         return await self.begin(visitor, signed_in)
+
+    async def _stamped(self, tx: Transaction, now: datetime, signed_in: SignedIn, facts: Facts) -> SignedIn:
+        """The session with the stamp of what it has met, if that is new; no longer than is allowed from now on."""
+        version = facts.policy.version
+        if signed_in.session.policy_version == version:
+            return signed_in
+        session = await self._sessions.stamp_policy(tx, now, signed_in.session, version, limits_of(facts.policy))
+        return msgspec.structs.replace(signed_in, session=session)
 
     async def _facts(self, reader: Reader, signed_in: SignedIn, now: datetime) -> Facts:
         """The facts about an attempt, never stored, by which an open session is decided about again."""

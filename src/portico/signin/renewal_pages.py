@@ -63,6 +63,7 @@ class RenewalPages:
             why=_why(step),
             kind=step.what.value if isinstance(step, Announced) else "",
             enforced_from=step.enforced_from if isinstance(step, Announced) else None,
+            is_unsent=bool(request.query_params.get("unsent")),
         )
 
     async def begin(self, request: Request) -> Response:

@@ -4,7 +4,7 @@ A rule looks at the facts and gives a step, or None when it has nothing to ask. 
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from portico.accounts.model import AccountState
 from portico.factors.proof import ProofKind
 from portico.signin.attempt import Attempt, AttemptState, Mark, Purpose
-from portico.signin.facts import ChangeReason, Facts
+from portico.signin.facts import ChangeReason, Facts, Policy
 from portico.signin.second_factor.rules import (
     MAILBOX,
     before_enrolment,
@@ -205,13 +205,13 @@ def something_is_announced(facts: Facts) -> Step | None:
     """What organizations will ask is shown ahead, to be done now or put off (D10). A reset is over when it is over."""
     policy, attempt = facts.policy, facts.attempt
     is_elsewhere = attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD) or not attempt.demands.interaction
-    if policy.announced is None or policy.announced_from is None or is_elsewhere:
+    is_settled = Mark.ANNOUNCED_PUT_OFF in attempt.marks or Mark.PASSWORD_CHANGED in attempt.marks
+    if policy.announced is None or policy.announced_from is None or is_elsewhere or is_settled:
         return None
-    if Mark.ANNOUNCED_PUT_OFF in attempt.marks:
-        return None
-    then = msgspec.structs.replace(facts, policy=policy.announced, now=max(facts.now, policy.announced_from))
     used_it = any(proof.kind is ProofKind.PASSWORD for proof in attempt.proofs)
-    due = (_due_change(then) if used_it else None) or find_enrolment(then)
+    change = _announced_change(facts, policy.announced, policy.announced_from) if used_it else None
+    then = msgspec.structs.replace(facts, policy=policy.announced, now=max(facts.now, policy.announced_from))
+    due = change or find_enrolment(then)
     if due is None:
         return None
     if Mark.ANNOUNCED_TAKEN in attempt.marks:
@@ -265,6 +265,23 @@ def _due_change(facts: Facts) -> ChangePassword | None:
         days = rule.max_age // timedelta(days=1)
         return ChangePassword(why=ChangeReason.EXPIRED, organizations=rule.max_age_asked_by, days=days)
     return None
+
+
+def _announced_change(facts: Facts, announced: Policy, since: datetime) -> ChangePassword | None:
+    """The change of password that is due only because of what is announced, and that can be done ahead.
+
+    What would be due by then anyway is no news; and where a password set today would be too old on the day, choosing
+    one now does not help.
+    """
+    then = max(facts.now, since)
+    person = facts.person
+    if person is None or _due_change(msgspec.structs.replace(facts, now=then)) is not None:
+        return None
+    today = msgspec.structs.replace(person, password_set_at=facts.now, must_change_password=None)
+    announcing = msgspec.structs.replace(facts, now=then, policy=announced)
+    if _due_change(msgspec.structs.replace(announcing, person=today)) is not None:
+        return None
+    return _due_change(announcing)
 
 
 def _once_fresh(due: ChangePassword | Enrol, facts: Facts) -> Step:

@@ -161,7 +161,10 @@ class SignIn:
         if not is_fitting(answer, situation.step):
             was_overtaken = is_overtaken(answer, situation.step)
             return await self._turns.fail(attempt, ENROLLED_ELSEWHERE) if was_overtaken else situation
-        taken = await self._take_answer(attempt, answer, visitor)
+        try:
+            taken = await self._take_answer(attempt, answer, visitor)
+        except AskedMoreMeanwhile as more:
+            return await self._turns.fail(attempt, more.failure)
         if isinstance(taken.step, VerifyEmail):
             self._wake()
         return taken
@@ -293,10 +296,7 @@ class SignIn:
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
             return await self._turns.conclude(tx, changed, visitor, now)
 
-        try:
-            return await self._database.transact(body)
-        except AskedMoreMeanwhile as more:
-            return await self._turns.fail(attempt, more.failure)
+        return await self._database.transact(body)
 
     async def _settle_announcement(self, attempt: Attempt, answer: AnnouncementAnswer, visitor: Visitor) -> Situation:
         """Go on to what was announced, or past it, and decide again."""

@@ -108,7 +108,9 @@ class CreateAccount(msgspec.Struct, frozen=True, kw_only=True, tag_field="step",
     terms_url: str | None = None
 
 
-class ChangePassword(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="change_password"):
+class ChangePassword(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="step", tag="change_password"
+):
     """Choose a new password. ``organizations`` ask for it, if any do; every ``days`` days, if it is for its age."""
 
     why: ChangeReason

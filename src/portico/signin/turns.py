@@ -76,7 +76,7 @@ class Turns:
             step = unfinished(next_step(await self._gatherer.gather(tx, attempt, now)))
         opened = None
         if isinstance(step, Finished):
-            await self._outcomes.note_rehearsal(tx, facts)
+            await self._outcomes.note_policies(tx, facts)
             opened = await self._outcomes.carry_out(tx, step.outcome, facts, visitor, now)
             session_id = opened.session.id if opened else attempt.session_id
             attempt = msgspec.structs.replace(attempt, state=AttemptState.FINISHED, session_id=session_id)

@@ -22,7 +22,7 @@ from portico.web.base_url import BaseUrl
 from portico.web.csrf import Csrf
 from portico.web.errors import ErrorPage, Problems, status_of, with_retry_after
 from portico.web.headers import security_headers
-from portico.web.routing import Endpoint, Routes, WrongMethod, is_api
+from portico.web.routing import Endpoint, Found, Routes, WrongMethod, is_api
 
 UNGUARDED_HOST = frozenset({"/healthz", "/readyz"})
 """Asked by load balancers and supervisors, which know us by address."""
@@ -155,8 +155,15 @@ class Front:
         if isinstance(error, NotSignedIn):
             return Response(status_code=303, headers={"location": path_back_from(request, "/signin")})
         if isinstance(error, InteractionRequired):
-            return Response(status_code=303, headers={"location": path_back_from(request, "/renew")})
+            return Response(status_code=303, headers={"location": self._to_renewal(request)})
         return with_retry_after(self._error_page(request, error), error)
+
+    def _to_renewal(self, request: Request) -> str:
+        """The page that says what is due; back to the page of a form that was not taken, which is told so."""
+        path = request.scope["path"]
+        if request.method in ("GET", "HEAD") or not isinstance(self.routes.find("GET", path), Found):
+            return path_back_from(request, "/renew")
+        return f"/renew?return_to={quote(path, safe='/')}&unsent=yes"
 
     def _with_headers(self, request: Request, send: Send) -> Send:
         """Add what every answer carries; a HEAD request gets the headers without the body."""

@@ -109,17 +109,6 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     language: str = ""
 
 
-class Inviter(msgspec.Struct, frozen=True, kw_only=True):
-    """Who invites: an account and what it may do in the organization. Operators may what owners may."""
-
-    account_id: str | None
-    role: Role
-
-    def may_offer(self, role: Role) -> bool:
-        """Whether this inviter may make somebody ``role``."""
-        return may_grant(self.role, role)
-
-
 class LineReport(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one line, counted from 1; ``address`` as it was written, cut where it is too long."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from portico.accounts.model import Account
-from portico.audit.model import Event, EventKind
+from portico.audit.model import EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
 from portico.kernel.chance import Chance
@@ -20,6 +20,7 @@ from portico.kernel.errors import BadInput, NotAllowed, NotFound, PorticoError, 
 from portico.kernel.normalise import IDENTIFIER_MAX, address_key, one_line
 from portico.kernel.tokens import is_id, new_id
 from portico.mail.service import Mail
+from portico.organizations.authority import Authority
 from portico.organizations.faults import OrganizationSuspended
 from portico.organizations.invitations import store
 from portico.organizations.invitations.model import (
@@ -30,12 +31,13 @@ from portico.organizations.invitations.model import (
     InvitationOver,
     InvitationStatus,
     InviteOutcome,
-    Inviter,
     LineReport,
     MemberSuspended,
     Offer,
+    may_grant,
 )
-from portico.organizations.model import MembershipState, OrganizationState
+from portico.organizations.model import MembershipState, OrganizationState, Role
+from portico.organizations.rules import Actor, Held
 from portico.organizations.service import Organizations
 from portico.throttle.service import Throttle
 
@@ -43,10 +45,10 @@ INVITATION = "invitation"
 PAGE = 50
 _BATCH = 25
 _SWEEP_BATCH = 5_000
-_FAULTS: dict[InviteOutcome, type[PorticoError]] = {
-    InviteOutcome.ALREADY_MEMBER: AlreadyMember,
-    InviteOutcome.MEMBER_SUSPENDED: MemberSuspended,
-    InviteOutcome.NOT_ALLOWED: NotAllowed,
+_FAULTS: dict[InviteOutcome, tuple[type[PorticoError], str]] = {
+    InviteOutcome.ALREADY_MEMBER: (AlreadyMember, "this person is a member already"),
+    InviteOutcome.MEMBER_SUSPENDED: (MemberSuspended, "this person's membership is suspended"),
+    InviteOutcome.NOT_ALLOWED: (NotAllowed, "the open invitation offers more than whoever invites may give"),
 }
 """What the outcome for one address is called where nothing else was asked."""
 
@@ -80,6 +82,7 @@ class Invitations:
         mail: Mail,
         throttle: Throttle,
         organizations: Organizations,
+        authority: Authority,
         languages: Collection[str],
         wake: Callable[[], None],
     ) -> None:
@@ -91,22 +94,24 @@ class Invitations:
         self._mail = mail
         self._throttle = throttle
         self._organizations = organizations
+        self._authority = authority
         self._languages = frozenset(languages)
         self._wake = wake
 
-    async def invite(self, inviter: Inviter, organization_id: str, address: str, offer: Offer) -> Invitation:
+    async def invite(self, actor: Actor, organization_id: str, address: str, offer: Offer) -> Invitation:
         """Invite one address, or invite it again: the offer and the lifetime are new, and an older link is dead.
 
         Raises BadInput for what is no address or language, NotAllowed for a role above the inviter's,
         AlreadyMember, MemberSuspended, OrganizationSuspended, Throttled.
         """
-        self.require_offer(inviter, offer)
+        self.require_language(offer.language)
         now = self._clock.now()
         line = Line(number=1, address=address, offer=offer)
 
         async def body(tx: Transaction) -> Invited:
-            await self._require_active(tx, organization_id)
-            invited = await self._judge(tx, now, inviter, organization_id, line, renews=True)
+            held = await self._hold(tx, actor, organization_id, Role.ADMIN)
+            _require_grants(held, [line])
+            invited = await self._judge(tx, now, held, line, renews=True)
             if invited.throttled is not None:
                 raise invited.throttled
             if invited.outcome is InviteOutcome.NOT_AN_ADDRESS:
@@ -115,28 +120,29 @@ class Invitations:
 
         invited = await self._database.transact(body)
         if invited.outcome in _FAULTS:
-            raise _FAULTS[invited.outcome]
+            fault, detail = _FAULTS[invited.outcome]
+            raise fault(detail)
         if invited.invitation is None:
             raise InvitationOver("it was settled at the same moment")
         self._wake()
         return invited.invitation
 
     async def invite_all(
-        self, inviter: Inviter, organization_id: str, lines: Sequence[Line], *, counts_together: bool = True
+        self, actor: Actor, organization_id: str, lines: Sequence[Line], *, counts_together: bool = True
     ) -> list[LineReport]:
         """Invite many, each judged alone; open invitations are left as they are.
 
-        ``counts_together``: whether the organization's hourly limit holds. Raises OrganizationSuspended, and
-        NotFound where there is no such organization.
+        ``counts_together``: whether the organization's hourly limit holds. Raises OrganizationSuspended, NotFound
+        where there is no such organization, NotAllowed for a role above the actor's.
         """
         reports: list[LineReport] = []
         for start in range(0, len(lines), _BATCH):
             batch = lines[start : start + _BATCH]
-            reports += await self._invite_batch(inviter, organization_id, batch, counts_together=counts_together)
+            reports += await self._invite_batch(actor, organization_id, batch, counts_together=counts_together)
         self._wake()
         return reports
 
-    async def resend(self, actor: Inviter, organization_id: str, invitation_id: str) -> Invitation:
+    async def resend(self, actor: Actor, organization_id: str, invitation_id: str) -> Invitation:
         """Mail an invitation anew, as it stands, for another 14 days.
 
         Raises NotFound, InvitationOver, OrganizationSuspended, Throttled.
@@ -144,39 +150,41 @@ class Invitations:
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Invitation:
-            await self._require_active(tx, organization_id)
+            held = await self._hold(tx, actor, organization_id, Role.SUPPORT)
             found = await self._get(tx, organization_id, invitation_id)
             offer = Offer(member_type=found.member_type, role=found.role, language=found.language)
             too_many = await self._throttle.take_invitation(tx, now, organization_id, found.address_key)
             if too_many is not None:
                 raise Throttled(too_many.until - now)
-            renewed = await self._renew(tx, now, found, offer, found.invited_by, actor)
+            renewed = await self._renew(tx, now, held, found, offer, found.invited_by)
             if renewed is None:
-                raise InvitationOver
+                raise InvitationOver("it was accepted or taken back")
             return renewed
 
         renewed = await self._database.transact(body)
         self._wake()
         return renewed
 
-    async def revoke(self, actor: Inviter, organization_id: str, invitation_id: str) -> Invitation:
-        """Take an invitation back; once more changes nothing. A suspended organization may, too.
+    async def revoke(self, actor: Actor, organization_id: str, invitation_id: str) -> Invitation:
+        """Take an invitation back; once more changes nothing.
 
-        Raises NotFound, NotAllowed for one to a role above the actor's, InvitationOver for one that was accepted.
+        Raises NotFound, OrganizationSuspended, NotAllowed for one to a role above the actor's, InvitationOver for one
+        that was accepted.
         """
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Invitation:
+            held = await self._authority.hold(tx, actor, organization_id, Role.ADMIN)
             found = await self._get(tx, organization_id, invitation_id)
-            if not actor.may_offer(found.role):
+            if not may_grant(held.role, found.role):
                 raise NotAllowed("only an owner takes back what an owner offers")
             if await store.revoke(tx, found.id, now):
                 if found.mail_id is not None:
                     await self._mail.drop_mail(tx, now, found.mail_id)
-                await self._record(tx, now, EventKind.INVITATION_REVOKED, found, actor)
+                await self._record(tx, now, EventKind.INVITATION_REVOKED, found, held)
             after = await self._get(tx, organization_id, invitation_id)
             if after.status(now) is not InvitationStatus.REVOKED:
-                raise InvitationOver
+                raise InvitationOver("it was accepted or taken back")
             return after
 
         return await self._database.transact(body)
@@ -195,11 +203,9 @@ class Invitations:
             self._database, organization_id, self._clock.now(), status=status, before_id=before_id, limit=limit
         )
 
-    def require_offer(self, inviter: Inviter, offer: Offer) -> None:
-        """Raises NotAllowed for a role this inviter may not give, BadInput for a language there is not."""
-        if not inviter.may_offer(offer.role):
-            raise NotAllowed("only owners invite owners and admins")
-        if offer.language and offer.language not in self._languages:
+    def require_language(self, language: str) -> None:
+        """Raises BadInput for a language there is not."""
+        if language not in {"", *self._languages}:
             raise BadInput("no such language", field="language")
 
     async def erase(self, tx: Transaction, account: Account) -> None:
@@ -211,17 +217,16 @@ class Invitations:
         return await store.sweep(tx, expired_before, _SWEEP_BATCH)
 
     async def _invite_batch(
-        self, inviter: Inviter, organization_id: str, lines: Sequence[Line], *, counts_together: bool
+        self, actor: Actor, organization_id: str, lines: Sequence[Line], *, counts_together: bool
     ) -> list[LineReport]:
         now = self._clock.now()
 
         async def body(tx: Transaction) -> list[LineReport]:
-            await self._require_active(tx, organization_id)
+            held = await self._hold(tx, actor, organization_id, Role.ADMIN)
+            _require_grants(held, lines)
             reports = []
             for line in lines:
-                invited = await self._judge(
-                    tx, now, inviter, organization_id, line, renews=False, counts_together=counts_together
-                )
+                invited = await self._judge(tx, now, held, line, renews=False, counts_together=counts_together)
                 shown = one_line(line.address)[:IDENTIFIER_MAX]
                 reports.append(LineReport(line=line.number, address=shown, outcome=invited.outcome))
             return reports
@@ -229,64 +234,46 @@ class Invitations:
         return await self._database.transact(body)
 
     async def _judge(
-        self,
-        tx: Transaction,
-        now: datetime,
-        inviter: Inviter,
-        organization_id: str,
-        line: Line,
-        *,
-        renews: bool,
-        counts_together: bool = True,
+        self, tx: Transaction, now: datetime, held: Held, line: Line, *, renews: bool, counts_together: bool = True
     ) -> Invited:
         """Invite one address as far as that can be done. The questions asked do not depend on who has the address."""
-        key = address_key(line.address) or ""
-        refused = self._find_fault(inviter, line) or await _find_member(tx, organization_id, key)
+        organization_id, key = held.organization.id, address_key(line.address) or ""
+        refused = self._find_fault(line) or await _find_member(tx, organization_id, key)
         if refused is not None:
             return Invited(outcome=refused)
         found = await store.find_unsettled(tx, organization_id, key)
         if found is not None and found.status(now) is InvitationStatus.OPEN:
             if not renews:
                 return Invited(outcome=InviteOutcome.ALREADY_INVITED, invitation=found)
-            if not inviter.may_offer(found.role):
+            if not may_grant(held.role, found.role):
                 return Invited(outcome=InviteOutcome.NOT_ALLOWED)
         too_many = await self._throttle.take_invitation(tx, now, organization_id, key, counts_together=counts_together)
         if too_many is not None:
             return Invited(outcome=InviteOutcome.LIMIT, throttled=Throttled(too_many.until - now))
-        return await self._send(tx, now, inviter, organization_id, line, found)
+        return await self._send(tx, now, held, line, found)
 
-    def _find_fault(self, inviter: Inviter, line: Line) -> InviteOutcome | None:
+    def _find_fault(self, line: Line) -> InviteOutcome | None:
         """What is wrong with a line whoever is meant."""
         if line.offer is None or line.offer.language not in {"", *self._languages}:
             return InviteOutcome.UNREADABLE
-        if not inviter.may_offer(line.offer.role):
-            return InviteOutcome.NOT_ALLOWED
         return InviteOutcome.NOT_AN_ADDRESS if address_key(line.address) is None else None
 
-    async def _send(
-        self,
-        tx: Transaction,
-        now: datetime,
-        inviter: Inviter,
-        organization_id: str,
-        line: Line,
-        found: Invitation | None,
-    ) -> Invited:
+    async def _send(self, tx: Transaction, now: datetime, held: Held, line: Line, found: Invitation | None) -> Invited:
         """Store a new invitation, or renew the one there is, and ask for its mail."""
         offer = line.offer or Offer()
         if found is not None:
-            renewed = await self._renew(tx, now, found, offer, inviter.account_id, inviter)
+            renewed = await self._renew(tx, now, held, found, offer, held.actor.account_id)
             return Invited(outcome=InviteOutcome.SENT_AGAIN, invitation=renewed)
         invitation = Invitation(
             id=new_id(self._chance, now),
-            organization_id=organization_id,
+            organization_id=held.organization.id,
             address=one_line(line.address),
             address_key=address_key(line.address) or "",
             member_type=offer.member_type,
             role=offer.role,
             language=offer.language,
             token_hash=None,
-            invited_by=inviter.account_id,
+            invited_by=held.actor.account_id,
             mails=0,
             mailed_at=None,
             created_at=now,
@@ -294,27 +281,21 @@ class Invitations:
         )
         if not await store.add_invitation(tx, invitation):  # invited at the same moment by somebody else
             return Invited(outcome=InviteOutcome.ALREADY_INVITED)
-        await self._ask_for_mail(tx, now, invitation, inviter)
+        await self._ask_for_mail(tx, now, invitation, held)
         return Invited(outcome=InviteOutcome.INVITED, invitation=invitation)
 
     async def _renew(
-        self,
-        tx: Transaction,
-        now: datetime,
-        found: Invitation,
-        offer: Offer,
-        invited_by: str | None,
-        actor: Inviter,
+        self, tx: Transaction, now: datetime, held: Held, found: Invitation, offer: Offer, invited_by: str | None
     ) -> Invitation | None:
         """Give an invitation another 14 days and ask for its mail; None if it was settled meanwhile."""
         renewed = await store.renew(tx, found.id, now + LIFETIME + LAST_SECOND, offer, invited_by)
         if renewed is not None:
             if found.mail_id is not None:
                 await self._mail.drop_mail(tx, now, found.mail_id)
-            await self._ask_for_mail(tx, now, renewed, actor)
+            await self._ask_for_mail(tx, now, renewed, held)
         return renewed
 
-    async def _ask_for_mail(self, tx: Transaction, now: datetime, invitation: Invitation, actor: Inviter) -> None:
+    async def _ask_for_mail(self, tx: Transaction, now: datetime, invitation: Invitation, held: Held) -> None:
         await self._mail.add_request(
             tx,
             now,
@@ -323,34 +304,38 @@ class Invitations:
             language=invitation.language,
             subject_id=invitation.id,
         )
-        await self._record(tx, now, EventKind.INVITATION_SENT, invitation, actor)
+        await self._record(tx, now, EventKind.INVITATION_SENT, invitation, held)
 
     async def _record(
-        self, tx: Transaction, now: datetime, kind: EventKind, invitation: Invitation, actor: Inviter
+        self, tx: Transaction, now: datetime, kind: EventKind, invitation: Invitation, held: Held
     ) -> None:
         """Whom it concerns is not recorded: there may be no account, and whether there is stays untold."""
-        event = Event(
-            kind=kind,
-            actor_id=actor.account_id,
-            organizations=(invitation.organization_id,),
-            details={
-                "invitation": invitation.id,
-                "member_type": invitation.member_type.value,
-                "role": invitation.role.value,
-            },
-        )
+        details = {
+            "invitation": invitation.id,
+            "member_type": invitation.member_type.value,
+            "role": invitation.role.value,
+        }
+        event = held.event(kind, details=details)
         await self._audit.append(tx, now, event)
 
-    async def _require_active(self, tx: Transaction, organization_id: str) -> None:
-        organization = await self._organizations.get_organization(tx, organization_id)
-        if organization.state is not OrganizationState.ACTIVE:
-            raise OrganizationSuspended
+    async def _hold(self, tx: Transaction, actor: Actor, organization_id: str, needed: Role) -> Held:
+        """The organization, for those who may; not while it is suspended, for then its invitations are dead."""
+        held = await self._authority.hold(tx, actor, organization_id, needed)
+        if held.organization.state is not OrganizationState.ACTIVE:
+            raise OrganizationSuspended("a suspended organization invites nobody")
+        return held
 
     async def _get(self, tx: Transaction, organization_id: str, invitation_id: str) -> Invitation:
         found = await store.find_invitation(tx, invitation_id) if is_id(invitation_id) else None
         if found is None or found.organization_id != organization_id:
             raise NotFound("no such invitation")
         return found
+
+
+def _require_grants(held: Held, lines: Sequence[Line]) -> None:
+    """Raises NotAllowed where a role is offered that whoever is at it may not give."""
+    if not all(may_grant(held.role, line.offer.role) for line in lines if line.offer is not None):
+        raise NotAllowed("only owners invite owners and admins")
 
 
 async def _find_member(tx: Transaction, organization_id: str, address_key: str) -> InviteOutcome | None:

@@ -76,13 +76,6 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who does it, and in which session; nobody where it is typed on the command line."""
-
-    account_id: str | None = None
-    session_id: str | None = None
-
-
 class VersionState(StrEnum):
     """What has become of a version by now."""
 

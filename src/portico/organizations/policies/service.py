@@ -8,17 +8,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from portico.accounts.service import Accounts
-from portico.audit.model import Event, EventKind
+from portico.audit.model import EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Reader, Transaction
 from portico.kernel.clock import Clock
 from portico.kernel.errors import BadInput, Conflict
 from portico.kernel.normalise import one_line
-from portico.organizations.faults import OrganizationSuspended
-from portico.organizations.model import MemberType, Organization
+from portico.organizations.authority import Authority
+from portico.organizations.model import MemberType, Organization, Role
 from portico.organizations.policies import rules, store
 from portico.organizations.policies.model import (
-    Actor,
     Draft,
     HistoryEntry,
     NothingToWithdraw,
@@ -36,6 +35,7 @@ from portico.organizations.policy import (
     find_rehearsed,
     in_order,
 )
+from portico.organizations.rules import Actor, Held
 from portico.organizations.service import Organizations
 
 REASON_MAX = 500
@@ -54,6 +54,7 @@ class Policies:
         clock: Clock,
         accounts: Accounts,
         organizations: Organizations,
+        authority: Authority,
         audit: Audit,
         has_breach_source: bool,
     ) -> None:
@@ -62,6 +63,7 @@ class Policies:
         self._clock = clock
         self._accounts = accounts
         self._organizations = organizations
+        self._authority = authority
         self._audit = audit
         self._has_breach_source = has_breach_source
 
@@ -126,22 +128,22 @@ class Policies:
         )
 
     async def save(self, organization_id: str, member_type: MemberType, draft: Draft, actor: Actor) -> PolicyVersion:
-        """Save a draft as the next version.
+        """Save a draft as the next version; for admins.
 
         Raises a refusal that names its field for what cannot be asked, PolicyChanged if a newer version was saved than
-        the draft is based on, OrganizationSuspended, NotFound.
+        the draft is based on, and what :meth:`Authority.hold` raises.
         """
         now = self._clock.now()
         reason = _reason(draft.reason)
-        organization = await self._organizations.get_organization(self._database, organization_id)
 
         async def body(tx: Transaction) -> PolicyVersion:
-            held = await self._hold(tx, organization.id)
-            versions = await self._list_unchanged(tx, held, member_type, draft.based_on, now)
+            held = await self._authority.hold(tx, actor, organization_id, Role.ADMIN)
+            organization = held.organization
+            versions = await self._list_unchanged(tx, organization, member_type, draft.based_on, now)
             fields = in_order(draft.fields)
-            rules.check_fields(fields, held.features, has_breach_source=self._has_breach_source)
+            rules.check_fields(fields, organization.features, has_breach_source=self._has_breach_source)
             version = PolicyVersion(
-                organization_id=held.id,
+                organization_id=organization.id,
                 member_type=member_type,
                 number=draft.based_on + 1,
                 fields=fields,
@@ -152,7 +154,7 @@ class Policies:
                 reason=reason,
                 forced_at=rules.forced_since(fields, rules.find_newest(versions), now),
             )
-            await self._add(tx, version, versions, actor)
+            await self._add(tx, held, version, versions)
             return version
 
         return await self._database.transact(body)
@@ -166,16 +168,16 @@ class Policies:
         """
         now = self._clock.now()
         reason = _reason(reason)
-        organization = await self._organizations.get_organization(self._database, organization_id)
 
         async def body(tx: Transaction) -> PolicyVersion:
-            held = await self._hold(tx, organization.id)
-            versions = await self._list_unchanged(tx, held, member_type, based_on, now)
+            held = await self._authority.hold(tx, actor, organization_id, Role.ADMIN)
+            organization = held.organization
+            versions = await self._list_unchanged(tx, organization, member_type, based_on, now)
             if find_announced(versions, now) is None and not (versions and versions[0].rehearsal):
                 raise NothingToWithdraw("nothing is announced or rehearsed")
             enforced = find_enforced(versions, now)
             version = PolicyVersion(
-                organization_id=held.id,
+                organization_id=organization.id,
                 member_type=member_type,
                 number=based_on + 1,
                 fields=enforced.fields if enforced else NOTHING_ASKED,
@@ -186,16 +188,10 @@ class Policies:
                 reason=reason,
                 forced_at=enforced.asked_at if enforced and enforced.fields.force_change else None,
             )
-            await self._add(tx, version, versions, actor, withdraws=True)
+            await self._add(tx, held, version, versions, withdraws=True)
             return version
 
         return await self._database.transact(body)
-
-    async def _hold(self, tx: Transaction, organization_id: str) -> Organization:
-        """The organization, which nobody else changes until we are done. Raises OrganizationSuspended."""
-        if not await store.hold_organization(tx, organization_id):
-            raise OrganizationSuspended("a suspended organization changes nothing")
-        return await self._organizations.get_organization(tx, organization_id)
 
     async def _list_unchanged(
         self, tx: Transaction, organization: Organization, member_type: MemberType, based_on: int, now: datetime
@@ -215,9 +211,9 @@ class Policies:
     async def _add(
         self,
         tx: Transaction,
+        held: Held,
         version: PolicyVersion,
         earlier: Sequence[PolicyVersion],
-        actor: Actor,
         *,
         withdraws: bool = False,
     ) -> None:
@@ -237,14 +233,7 @@ class Policies:
             "in_days": max(0, (version.enforced_from - version.created_at).days),
             "at_once": int(version.enforced_from <= version.created_at),
         }
-        event = Event(
-            kind=EventKind.POLICY_SAVED,
-            actor_id=actor.account_id,
-            session_id=actor.session_id,
-            details=details,
-            organizations=(version.organization_id,),
-        )
-        await self._audit.append(tx, version.created_at, event)
+        await self._audit.append(tx, version.created_at, held.event(EventKind.POLICY_SAVED, details=details))
 
     async def _names(self, reader: Reader, versions: Sequence[PolicyVersion]) -> Mapping[str, str]:
         """The names of those who saved these versions, by their accounts' ids; of those who are still there."""

@@ -56,6 +56,20 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     rehearsed: FoldedPolicy | None = None
     asks: tuple[OrganizationAsks, ...] = ()
 
+    @property
+    def announced_by(self) -> tuple[str, ...]:
+        """The ids of the organizations whose announced change comes next."""
+        return tuple(
+            one.belonging.organization_id
+            for one in self.asks
+            if one.announced and one.announced.since == self.announced_from
+        )
+
+    @property
+    def rehearsed_by(self) -> tuple[str, ...]:
+        """The ids of the organizations that rehearse something."""
+        return tuple(one.belonging.organization_id for one in self.asks if one.rehearsed)
+
 
 class Standings:
     """Works out what is asked of people."""

@@ -7,7 +7,7 @@ import msgspec
 
 from portico.database.engine import Reader, Row, Transaction, Value
 from portico.kernel.clock import from_micros, to_micros
-from portico.organizations.model import Feature, MemberType, OrganizationState
+from portico.organizations.model import Feature, MemberType
 from portico.organizations.policies.model import AffectedMember, Looked, MemberCounts, WhyAffected
 from portico.organizations.policy import PolicyFields, PolicyVersion
 
@@ -15,7 +15,7 @@ _COLUMNS = (
     "organization_id, member_type, number, fields, rehearsal, enforced_from, created_at, created_by, reason, forced_at"
 )
 _VERSION_COLUMNS = ", ".join(f"p.{name}" for name in _COLUMNS.split(", "))
-_MEMBERS = "memberships m LEFT JOIN credentials c ON c.account_id = m.account_id AND c.kind = 'password'"
+_PASSWORDS = "LEFT JOIN credentials c ON c.account_id = m.account_id AND c.kind = 'password'"
 _OF_TYPE = "WHERE m.organization_id = $1 AND m.member_type = $2 AND m.state = 'active'"
 _FIELDS = msgspec.json.Decoder(PolicyFields)
 _FEATURES = msgspec.json.Decoder(frozenset[Feature])
@@ -78,21 +78,15 @@ async def list_versions(
     return [_version(row) for row in rows]
 
 
-async def hold_organization(tx: Transaction, organization_id: str) -> bool:
-    """Take the turn of changing an organization; False if it is suspended, or not there.
-
-    Whoever suspends it at the same moment, or changes its features, comes before us or waits until we are done.
-    """
-    sql = "UPDATE organizations SET version = version WHERE id = $1 AND state = $2"
-    return await tx.execute(sql, organization_id, OrganizationState.ACTIVE.value) == 1
-
-
 async def count_members(reader: Reader, organization_id: str, member_type: MemberType, looked: Looked) -> MemberCounts:
     """How many active members there are, and how many would have to act. Reads each once, by an index."""
     marks, values = _marks(looked, 3)
     sums = ", ".join(f"COALESCE(SUM(CASE WHEN {mark} THEN 1 ELSE 0 END), 0) AS {name}" for name, mark in marks.items())
     rows = await reader.list_rows(
-        f"SELECT COUNT(*) AS members, {sums} FROM {_MEMBERS} {_OF_TYPE}", organization_id, member_type.value, *values
+        f"SELECT COUNT(*) AS members, {sums} FROM {_members(looked)} {_OF_TYPE}",
+        organization_id,
+        member_type.value,
+        *values,
     )
     return MemberCounts(**{name: int(rows[0][name]) for name in MemberCounts.__struct_fields__})
 
@@ -103,7 +97,7 @@ async def count_sessions(
     """How many sessions are open of those who would have to act; open is what ``sessions`` calls alive."""
     marks, values = _marks(looked, 4)
     rows = await reader.list_rows(
-        f"SELECT COUNT(*) AS open_sessions FROM {_MEMBERS} JOIN accounts a ON a.id = m.account_id "
+        f"SELECT COUNT(*) AS open_sessions FROM {_members(looked)} JOIN accounts a ON a.id = m.account_id "
         "JOIN sessions s ON s.account_id = m.account_id AND s.epoch = a.epoch AND s.ended_at IS NULL "
         f"AND s.ends_at > $3 AND s.last_seen_at + s.idle_span > $3 {_OF_TYPE} AND ({marks['to_act']})",
         organization_id,
@@ -121,7 +115,7 @@ async def list_affected(
     marks, values = _marks(looked, 5)
     reasons = ", ".join(f"CASE WHEN {marks[why.value]} THEN 1 ELSE 0 END AS {why.value}" for why in WhyAffected)
     rows = await reader.list_rows(
-        f"SELECT m.account_id, a.first_name, a.last_name, a.handle, {reasons} FROM {_MEMBERS} "
+        f"SELECT m.account_id, a.first_name, a.last_name, a.handle, {reasons} FROM {_members(looked)} "
         f"JOIN accounts a ON a.id = m.account_id {_OF_TYPE} AND m.account_id > $3 AND ({marks['to_act']}) "
         "ORDER BY m.account_id LIMIT $4",
         organization_id,
@@ -139,6 +133,11 @@ async def list_affected(
         )
         for row in rows
     ]
+
+
+def _members(looked: Looked) -> str:
+    """Where members stand, with their passwords where those matter."""
+    return f"memberships m {_PASSWORDS if looked.wants_password else ''}"
 
 
 def _marks(looked: Looked, place: int) -> tuple[dict[str, str], list[Value]]:

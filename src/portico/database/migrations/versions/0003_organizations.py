@@ -145,6 +145,15 @@ CREATE TABLE audit_heads (
     hash BYTEA NOT NULL
 );
 
+-- Why somebody's admins did something to their account: free words, so beside the trail, and erased with the account.
+CREATE TABLE audit_reasons (
+    event_id TEXT PRIMARY KEY NOT NULL,
+    subject_id TEXT NOT NULL,
+    organization_id TEXT,
+    reason TEXT NOT NULL
+);
+CREATE INDEX audit_reasons_by_subject ON audit_reasons (subject_id);
+
 -- Authenticator apps and recovery codes. The last step of time of which a code was accepted: each is good once.
 ALTER TABLE credentials ADD COLUMN used_step BIGINT NOT NULL DEFAULT 0;
 CREATE UNIQUE INDEX credentials_one_totp ON credentials (account_id) WHERE kind = 'totp';

@@ -1,0 +1,1 @@
+"""Domains: which mail addresses are an organization's own, claimed and proven by its DNS."""
