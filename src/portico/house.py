@@ -22,6 +22,7 @@ from portico.kernel.clock import Clock
 from portico.kernel.tokens import new_id
 from portico.mail.requests import MailRequests
 from portico.my_account.address.service import ADDRESS_CHANGE, AddressChanges
+from portico.my_account.authenticator.service import Authenticators
 from portico.my_account.deletion.service import Deletions
 from portico.my_account.export import OwnData
 from portico.my_account.history import OwnHistory
@@ -223,7 +224,15 @@ class House(Flow):
             reset_links=self.reset_links,
             authority=self.authority,
             sign_in=self.sign_in,
+            second_factors=self.second_factors,
             wake=self.wake_mail,
+        )
+
+    @cached_property
+    def authenticators(self) -> Authenticators:
+        """The second factors of signed-in people, in their own hands."""
+        return Authenticators(
+            database=self.database, clock=self.clock, sign_in=self.sign_in, is_offered=self.settings.own_mfa == "on"
         )
 
     @cached_property

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portico.mail import model
+from portico.mail import model, rates
 from portico.mail.model import ClaimedMail, MailMessage, PasswordResetLink
 from portico.mail.samples import SAMPLES
 
@@ -95,14 +95,14 @@ def test_only_a_link_or_a_code_comes_too_late() -> None:
 
 def test_pauses_double_from_a_minute_to_an_hour() -> None:
     calm = SetChance(0)
-    after = [model.next_try_at(claimed(tries), NOW, calm) for tries in range(1, 10)]
+    after = [rates.next_try_at(claimed(tries), NOW, calm) for tries in range(1, 10)]
     minutes = [(at - NOW) / timedelta(minutes=1) for at in after if at is not None]
     assert minutes == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
 @given(st.integers(1, 10_000), st.floats(0, 0.999))
 def test_jitter_only_lengthens_and_by_a_quarter_at_most(tries: int, share: float) -> None:
-    calm, drawn = (model.next_try_at(claimed(tries), NOW, SetChance(part)) for part in (0, share))
+    calm, drawn = (rates.next_try_at(claimed(tries), NOW, SetChance(part)) for part in (0, share))
     assert calm is not None
     assert drawn is not None
     assert NOW + timedelta(minutes=1) <= calm <= drawn <= NOW + (calm - NOW) * 1.25
@@ -110,15 +110,15 @@ def test_jitter_only_lengthens_and_by_a_quarter_at_most(tries: int, share: float
 
 def test_after_three_days_we_give_up() -> None:
     calm = SetChance(0)
-    last = NOW + model.GIVE_UP_AFTER - timedelta(hours=1)
-    assert model.next_try_at(claimed(80), last, calm) == NOW + model.GIVE_UP_AFTER
-    assert model.next_try_at(claimed(80), last + timedelta(microseconds=1), calm) is None
+    last = NOW + rates.GIVE_UP_AFTER - timedelta(hours=1)
+    assert rates.next_try_at(claimed(80), last, calm) == NOW + rates.GIVE_UP_AFTER
+    assert rates.next_try_at(claimed(80), last + timedelta(microseconds=1), calm) is None
 
 
 def test_a_mail_that_will_be_useless_comes_up_then_to_be_dropped() -> None:
     end = NOW + timedelta(minutes=10)
-    assert model.next_try_at(claimed(8, useless_at=end), NOW, SetChance(0)) == end
-    assert model.next_try_at(claimed(1, useless_at=end), NOW, SetChance(0)) == NOW + timedelta(minutes=1)
+    assert rates.next_try_at(claimed(8, useless_at=end), NOW, SetChance(0)) == end
+    assert rates.next_try_at(claimed(1, useless_at=end), NOW, SetChance(0)) == NOW + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from portico.audit.model import EventKind
@@ -35,9 +36,11 @@ async def subjects(world: World) -> list[str]:
     return [letter.subject for letter in await world.letters(ADDRESS)]
 
 
-def title(page: object) -> str:
+def title(page: httpx.Response) -> str:
     """A page's title."""
-    return re.search(r"<title>(.*?)</title>", page.text)[1]  # type: ignore[attr-defined,index]
+    found_title = re.search(r"<title>(.*?)</title>", page.text)
+    assert found_title
+    return found_title[1]
 
 
 async def test_a_member_sets_the_second_factor_up_at_the_next_login(

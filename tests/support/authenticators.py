@@ -9,6 +9,8 @@ from html import unescape
 import httpx
 import pyotp
 
+from portico.accounts.model import Account
+from portico.factors.totp import draw_secret, key_of, step_at
 from portico.organizations.model import Organization
 from portico.organizations.policy import Mfa, PolicyFields
 from tests.support.organizations import ask, found, join
@@ -99,3 +101,13 @@ def scanned(uri: str) -> tuple[str, str]:
     assert isinstance(parsed, pyotp.TOTP)
     assert len(base64.b32decode(parsed.secret)) == 20
     return parsed.name or "", parsed.secret
+
+
+async def give_totp(world: World, account: Account) -> Phone:
+    """Set an authenticator app up for somebody, without any page."""
+    house, secret = world.house, draw_secret(world.house.chance)
+    now = world.clock.now()
+    added = await house.database.transact(lambda tx: house.totp.enrol(tx, now, account.id, secret, step_at(now) - 1))
+    assert added is not None
+    await house.database.transact(lambda tx: house.recovery_code.save(tx, now, account.id, "A" * 24))
+    return Phone(key_of(secret), world.clock)

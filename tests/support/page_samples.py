@@ -11,6 +11,7 @@ import portico
 from portico.factors.password_rules import PasswordPolicy
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues, Message, message
+from portico.my_account.authenticator.service import OwnAuthenticator
 from portico.my_account.organizations import Ask, InTheEnd, OwnOrganization, member_words
 from portico.organizations.folding import AskedBy, fold
 from portico.organizations.model import (
@@ -25,6 +26,7 @@ from portico.organizations.model import (
 from portico.organizations.policy import NOTHING_ASKED, EnrolmentProof, Mfa, Preset, SecondFactor, preset_fields
 from portico.organizations.wording import list_asks, list_folded
 from portico.sessions.devices import device_words
+from portico.signin.attempt import FactorChange
 from portico.signin.password_criteria import AskedCriteria
 from portico.signin.reset_help import help_steps
 from portico.web.assets import Assets
@@ -896,7 +898,70 @@ SECOND_FACTOR = (
     PageSample("other-methods", "signin/other_methods.html", {**_STEP, "kinds": ["totp", "recovery_code"]}),
 )
 
-PAGES = (*SIGN_IN, *SECOND_FACTOR, *SIGN_UP, *INVITATIONS, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
+_OWN_APP = OwnAuthenticator(added_at=EARLIER, used_at=AT, recovery_code_at=EARLIER, may_add=False)
+_AUTHENTICATOR: Mapping[str, object] = {"own": _OWN_APP, "refusal": None, "notice": None, "failure": None}
+_APP_CHANGE: Mapping[str, object] = {"identifier": IDENTIFIER, "failure": None}
+AUTHENTICATOR = (
+    PageSample("authenticator", "my_account/authenticator.html", _AUTHENTICATOR, NORA),
+    PageSample(
+        "authenticator-unused",
+        "my_account/authenticator.html",
+        {
+            **_AUTHENTICATOR,
+            "own": OwnAuthenticator(added_at=EARLIER, may_add=False),
+            "notice": message("my_account.authenticator.remove_totp.done"),
+        },
+        NORA,
+    ),
+    PageSample(
+        "authenticator-none", "my_account/authenticator.html", {**_AUTHENTICATOR, "own": OwnAuthenticator()}, NORA
+    ),
+    PageSample(
+        "authenticator-not-offered",
+        "my_account/authenticator.html",
+        {**_AUTHENTICATOR, "own": OwnAuthenticator(may_add=False)},
+        NORA,
+    ),
+    PageSample(
+        "authenticator-frozen",
+        "my_account/authenticator.html",
+        {**_AUTHENTICATOR, "refusal": message("my_account.authenticator.frozen")},
+        NORA,
+    ),
+    PageSample(
+        "authenticator-frozen-none",
+        "my_account/authenticator.html",
+        {
+            **_AUTHENTICATOR,
+            "own": OwnAuthenticator(),
+            "refusal": message("my_account.authenticator.frozen"),
+            "failure": Failure(message("my_account.authenticator.none")),
+        },
+        NORA,
+    ),
+    *(
+        PageSample(
+            f"authenticator-{change.value.replace('_', '-')}",
+            "my_account/authenticator_change.html",
+            {**_APP_CHANGE, "change": change.value, "place": f"/account/authenticator/{change.value}"},
+            NORA,
+        )
+        for change in FactorChange
+    ),
+    PageSample(
+        "authenticator-change-failed",
+        "my_account/authenticator_change.html",
+        {
+            **_APP_CHANGE,
+            "change": "remove_totp",
+            "place": "/account/authenticator/remove",
+            "failure": _failed("current_password", "my_account.password.current_wrong"),
+        },
+        NORA,
+    ),
+)
+
+PAGES = (*SIGN_IN, *SECOND_FACTOR, *AUTHENTICATOR, *SIGN_UP, *INVITATIONS, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
 
 
 def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:

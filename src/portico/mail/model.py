@@ -7,24 +7,14 @@ the mail is settled and never shown to operators. To add a kind: a struct here w
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, assert_never, get_args, get_type_hints
 
 import msgspec
 
-from portico.kernel.chance import Chance
 from portico.kernel.normalise import address_key, one_line
-
-GIVE_UP_AFTER = timedelta(days=3)
-"""How old a mail may be when it is tried for the last time (RFC 5321 section 4.5.4.1 asks for four or five days)."""
-
-_FIRST_PAUSE = timedelta(minutes=1)
-_LONGEST_PAUSE = timedelta(hours=1)
-_DOUBLINGS_MAX = 16
-_JITTER = 4
-"""A pause is lengthened by up to one part in so many, so that a thousand mails do not all come back at once."""
 
 Secret: TypeAlias = Annotated[str, msgspec.Meta(extra={"secret": True})]
 """A text that opens something: a token or a code."""
@@ -77,7 +67,7 @@ class PasswordChanged(SecurityNotice, frozen=True, kw_only=True, tag="password_c
 class SecondFactorChanged(SecurityNotice, frozen=True, kw_only=True, tag="second_factor_changed"):
     """A second factor, or the recovery code that goes with it, was set up, used up, removed or reset."""
 
-    what: Literal["totp_added", "totp_removed", "recovery_code_new", "recovery_code_used", "reset"]
+    what: Literal["totp_added", "totp_removed", "recovery_code_new", "recovery_code_used"]
 
 
 class EnrolmentCode(SecurityNotice, frozen=True, kw_only=True, tag="enrolment_code"):
@@ -159,7 +149,7 @@ class AdminActed(_Parameters, frozen=True, kw_only=True, tag="admin_acted"):
 
     handle: str
     at: datetime
-    action: Literal["reset_link", "force_change", "end_sessions", "suspend", "resume", "lift_freeze"]
+    action: Literal["reset_link", "force_change", "end_sessions", "suspend", "resume", "lift_freeze", "reset_mfa"]
     organization: str | None = None
     """The name of the organization; None: the operators."""
     time_zone: str = ""
@@ -360,24 +350,6 @@ def read_message(kind: str, plain: Mapping[str, Any], secret: Mapping[str, str])
         return msgspec.convert({**plain, **secret, "kind": kind}, MailMessage)  # type: ignore[no-any-return]
     except msgspec.ValidationError:
         return None
-
-
-def next_try_at(mail: ClaimedMail, failed_at: datetime, chance: Chance) -> datetime | None:
-    """When to try again after a failure that may pass: after 1 minute, doubling to 1 hour; None to give up.
-
-    A mail that will be useless by then comes up at that instant, to be dropped and lose its secrets without delay.
-    """
-    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(mail.tries - 1, _DOUBLINGS_MAX))
-    again_at = failed_at + lengthen(pause, chance)
-    if mail.useless_at is not None and mail.useless_at <= again_at:
-        return mail.useless_at
-    return again_at if again_at - mail.created_at <= GIVE_UP_AFTER else None
-
-
-def lengthen(pause: timedelta, chance: Chance) -> timedelta:
-    """A pause with its jitter."""
-    most = pause // _JITTER // timedelta(milliseconds=1)
-    return pause + timedelta(milliseconds=chance.draw_below(most + 1))
 
 
 def wire_address(address: str) -> str | None:

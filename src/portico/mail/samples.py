@@ -49,7 +49,7 @@ SAMPLES: tuple[MailMessage, ...] = (
     AddressChangeAsked(**_SEEN, new_address=_NEW, code="204816", code_until=_AT + timedelta(minutes=10)),
     *(
         SecondFactorChanged(**_SEEN, what=what)
-        for what in ("totp_added", "totp_removed", "recovery_code_new", "recovery_code_used", "reset")
+        for what in ("totp_added", "totp_removed", "recovery_code_new", "recovery_code_used")
     ),
     EnrolmentCode(**_SEEN, code="204816", code_until=_AT + timedelta(minutes=10)),
     NewAddressCode(code="204816", code_until=_AT + timedelta(minutes=10)),
@@ -69,6 +69,7 @@ SAMPLES: tuple[MailMessage, ...] = (
     AdminActed(handle="nora.north", at=_AT, action="suspend", organization="North Clinic"),
     AdminActed(handle="nora.north", at=_AT, action="resume", time_zone="Europe/Berlin"),
     AdminActed(handle="nora.north", at=_AT, action="lift_freeze"),
+    AdminActed(handle="nora.north", at=_AT, action="reset_mfa"),
     SignUpCode(
         code="204816",
         link_token="c2FtcGxlLXRva2VuLW5vdC1hLXJlYWwtb25lLTAxMjM",

@@ -23,11 +23,10 @@ from portico.mail.model import (
     ClaimedMail,
     MailMessage,
     TestMessage,
-    lengthen,
-    next_try_at,
     split_secrets,
     wire_address,
 )
+from portico.mail.rates import lengthen, next_try_at
 from portico.mail.service import Mail
 from portico.mail.stationery import Stationery
 from portico.mail.transports import DeliveryFailed, Transport

@@ -160,6 +160,10 @@ class SignInPages:
             self._gate.keep(response, situation.opened.browser)
         if situation.attempt.purpose is Purpose.SIGN_UP:
             self._pages.leave_notice(request, response, HOME, said=message("signup.welcome"))
+        change = situation.attempt.demands.change
+        if change is not None:
+            said = message(f"my_account.authenticator.{change.value}.done")
+            self._pages.leave_notice(request, response, situation.attempt.return_to, said=said)
         return response
 
     async def sign_out(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ from portico.database.engine import Transaction
 from portico.factors.recovery_code import RecoveryCodeFactor
 from portico.factors.totp import TotpFactor
 from portico.mail.model import SecondFactorChanged
+from portico.organizations.faults import NothingToDo
 from portico.security.notices import SecurityNotices
 from portico.sessions.devices import device_name
 from portico.signin.situation import Visitor
@@ -65,10 +66,16 @@ class SecondFactors:
         if account is not None:
             await self._note(tx, now, account, EventKind.RECOVERY_CODE_USED, "recovery_code_used", visitor)
 
-    async def remove_all(self, tx: Transaction, account: Account) -> int:
-        """Forget everything there is; gives how much that was. Whoever calls ends what is open, and tells."""
+    async def reset(self, tx: Transaction, now: datetime, account: Account, *, recorded_as: Event) -> None:
+        """Forget everything there is and end all that is open (D19); whoever calls tells the person.
+
+        The next sign-in sets up anew where that is demanded. Raises NothingToDo where there is nothing.
+        """
         removed = (await self._totp.remove(tx, account.id), await self._recovery_code.remove(tx, account.id))
-        return sum(removed)
+        if not any(removed):
+            raise NothingToDo("there is no second factor")
+        await self._accounts.end_everything(tx, now, account.id, epoch=account.epoch)
+        await self._audit.append(tx, now, recorded_as)
 
     async def _note(
         self, tx: Transaction, now: datetime, account: Account, kind: EventKind, mail: str, visitor: Visitor

@@ -15,6 +15,7 @@ from portico.factors.contract import Judgement
 from portico.factors.proof import Failure, ProofKind
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
+from portico.sessions.model import SignedIn
 from portico.signin import store
 from portico.signin.answers import Answer, is_fitting
 from portico.signin.attempt import Attempt, AttemptState
@@ -135,6 +136,8 @@ class Turns:
         attempt = await store.find_attempt(reader, attempt_id)
         if attempt is None or visitor.holder_hash not in (attempt.holder_hash, attempt.former_holder_hash):
             raise NotFound("no such attempt")
+        if attempt.demands.change is not None and not _is_of(attempt, visitor.signed_in):
+            raise NotFound("what one proves with is changed by the session that began to, and by no other")
         return attempt
 
     async def present(self, tx: Transaction, attempt: Attempt, now: datetime) -> Situation:
@@ -155,6 +158,10 @@ class Turns:
             return msgspec.structs.replace(situation, setup=setup) if setup else situation
         criteria = await self._criteria.find_for(reader, situation.attempt, now)
         return msgspec.structs.replace(situation, criteria=criteria)
+
+
+def _is_of(attempt: Attempt, signed_in: SignedIn | None) -> bool:
+    return signed_in is not None and signed_in.session.id == attempt.session_id
 
 
 async def claim(tx: Transaction, attempt: Attempt) -> Attempt | None:

@@ -111,7 +111,8 @@ def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
     """
     attempt = facts.attempt
     has_factor = not FACTORS.isdisjoint(facts.enrolled)
-    if not has_factor or Mark.RECOVERY_CODE_SAVED in attempt.marks:
+    is_reset = attempt.purpose is Purpose.RESET_PASSWORD
+    if is_reset or not has_factor or Mark.RECOVERY_CODE_SAVED in attempt.marks:
         return None
     if attempt.demands.change is FactorChange.NEW_RECOVERY_CODE:
         return SaveRecoveryCode(why=SaveReason.ASKED)
@@ -119,9 +120,7 @@ def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
         return None
     if Mark.FACTOR_ENROLLED in attempt.marks:
         return SaveRecoveryCode(why=SaveReason.FIRST)
-    if attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD):
-        return None
-    return _code_after(attempt)
+    return None if attempt.purpose is Purpose.STEP_UP else _code_after(attempt)
 
 
 def _code_after(attempt: Attempt) -> SaveRecoveryCode | None:
