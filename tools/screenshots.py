@@ -33,6 +33,7 @@ from portico.mail.stationery import Stationery
 from tests.support.chromium import DESKTOP, PHONE, Scheme, Size, chromium
 from tests.support.invitations import invite_to
 from tests.support.organizations import have_asked
+from tests.support.reminding import wear_out
 from tests.support.server import RunningServer, running_server
 from tests.support.storytellers import BrowserTeller
 from tests.support.tour import WALKS, Guests, Walk
@@ -61,6 +62,8 @@ def guests(house: House) -> Guests:
         active=_BY_HANDLE["nora"],
         must_change=_BY_HANDLE["priya.raman"],
         disabled=_BY_HANDLE["tom.okafor"],
+        wear_out=lambda person: wear_out(house, person.address),
+        worn_out=_BY_HANDLE["juergen"],
         invite=lambda address: invite_to(house, next(clinics), address),
         ask=lambda address, ahead: have_asked(house, next(others), address, ahead),
     )

@@ -10,12 +10,7 @@ from starlette.types import Receive, Scope, Send
 from portico.about.api import AboutApi
 from portico.about.pages import AboutPages
 from portico.admin.audit_api import AuditApi
-from portico.admin.domains_api import DomainsApi
-from portico.admin.invitations_api import InvitationsApi
-from portico.admin.members_api import MembersApi
-from portico.admin.organizations_api import OrganizationsApi
-from portico.admin.people_api import PeopleApi
-from portico.admin.policies_api import PoliciesApi
+from portico.administration import administration
 from portico.development.pages import DevelopmentPages
 from portico.ground import PACKAGE
 from portico.house import House
@@ -143,7 +138,7 @@ class Doors:
             *self._reset_help(),
             *self._operators(),
             *self._audit(),
-            *self._administration(),
+            *administration(self._house, self.pages, self.gate, self.visitors),
             *self._own(),
             *self._about(),
         ]
@@ -220,36 +215,6 @@ class Doors:
 
     def _audit(self) -> tuple[Endpoint, ...]:
         return AuditApi(gate=self.gate, reading=self._house.trail_reading).endpoints()
-
-    def _administration(self) -> tuple[Endpoint, ...]:
-        """Organizations, their members and policies."""
-        house = self._house
-        doors = (
-            OrganizationsApi(
-                gate=self.gate,
-                database=house.database,
-                accounts=house.accounts,
-                changes=house.organization_changes,
-                memberships=house.memberships,
-            ),
-            MembersApi(gate=self.gate, changes=house.organization_changes, memberships=house.memberships),
-            InvitationsApi(gate=self.gate, invitations=house.invitations, clock=house.clock),
-            PoliciesApi(pages=self.pages, gate=self.gate, policies=house.policies, catalogues=self._ground.catalogues),
-            DomainsApi(
-                pages=self.pages,
-                gate=self.gate,
-                changes=house.organization_changes,
-                domains=house.domains,
-                catalogues=self._ground.catalogues,
-            ),
-            PeopleApi(
-                pages=self.pages,
-                visitors=self.visitors,
-                people=house.people_in_charge,
-                catalogues=self._ground.catalogues,
-            ),
-        )
-        return tuple(endpoint for door in doors for endpoint in door.endpoints())
 
     def _own(self) -> tuple[Endpoint, ...]:
         """My Account and its safety."""

@@ -28,6 +28,7 @@ from portico.organizations_cli import organizations
 from portico.passwords_cli import passwords
 from portico.people_import.model import Progress
 from portico.policies_cli import policies
+from portico.reminders_cli import reminders
 from portico.server import require_local, serve
 from portico.settings import Settings
 from portico.terminal import Config, columns, instant, open_settings, with_house
@@ -41,6 +42,7 @@ cli.add_typer(audit, name="audit")
 cli.add_typer(invitations, name="invitations")
 cli.add_typer(organizations, name="organizations")
 cli.add_typer(policies, name="policies")
+policies.command("reminders")(reminders)
 mails_cli = typer.Typer(rich_markup_mode=None)
 cli.add_typer(mails_cli, name="mails")
 

@@ -16,6 +16,7 @@ from portico.signin.gather import Gatherer
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.password_criteria import PasswordCriteria
+from portico.signin.password_history import PasswordHistory
 from portico.signin.renewal import Renewal
 from portico.signin.reset import PasswordReset
 from portico.signin.second_factors import SecondFactors
@@ -37,10 +38,13 @@ class Flow(Foundations, ABC):
     def password_change(self) -> PasswordChange:
         """The one way in which a password is replaced."""
         return PasswordChange(
+            database=self.database,
+            clock=self.clock,
             accounts=self.accounts,
             audit=self.audit,
             notices=self.notices,
             password=self.password,
+            reminders=self.reminders,
             criteria=self.password_criteria,
             screen=self.screen,
             throttle=self.throttle,
@@ -58,6 +62,11 @@ class Flow(Foundations, ABC):
         )
 
     @cached_property
+    def password_history(self) -> PasswordHistory:
+        """What forgets former passwords."""
+        return PasswordHistory(clock=self.clock, password=self.password, criteria=self.password_criteria)
+
+    @cached_property
     def gatherer(self) -> Gatherer:
         """Where the facts of a decision are found."""
         return Gatherer(
@@ -67,6 +76,7 @@ class Flow(Foundations, ABC):
             standings=self.standings,
             joining=self.joining,
             enrollable=self.factors,
+            reminders=self.reminders,
             terms=self.terms,
         )
 
@@ -141,6 +151,7 @@ class Flow(Foundations, ABC):
             notices=self.notices,
             password=self.password,
             second_factors=self.second_factors,
+            reminders=self.reminders,
         )
 
     @cached_property

@@ -5,11 +5,13 @@ Those of the :class:`~portico.house.House` stand on them. Each is built once, wh
 
 from functools import cached_property
 
+from portico.accounts.model import Account
 from portico.accounts.people import KnownPeople
 from portico.accounts.pictures import Pictures
 from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
+from portico.database.engine import Reader
 from portico.factors.breach_filter import BreachFilter
 from portico.factors.common_passwords import CommonPasswords
 from portico.factors.contract import Factor
@@ -41,6 +43,8 @@ from portico.organizations.policies.standing import PolicyStamps, Standings
 from portico.organizations.policy import PolicyFields
 from portico.organizations.service import Organizations
 from portico.people_import.service import PeopleImport
+from portico.reminders.reminding import Reminding
+from portico.reminders.service import Reminders
 from portico.security.notices import SecurityNotices
 from portico.security.reset_links import ResetLinks
 from portico.security.service import SecurityLinks
@@ -152,7 +156,12 @@ class Foundations:
     @cached_property
     def authority(self) -> Authority:
         """Who may change something in an organization."""
-        return Authority(self.accounts)
+
+        async def find_signed_in(reader: Reader, session_id: str) -> Account | None:
+            found = await self.sessions.find_session(reader, session_id, self.clock.now())
+            return found.account if found else None
+
+        return Authority(find_signed_in)
 
     @cached_property
     def organization_changes(self) -> OrganizationChanges:
@@ -196,6 +205,34 @@ class Foundations:
         settings = self.settings
         own = PolicyFields(min_length=settings.password_min_length, composition=settings.password_composition)
         return Standings(own)
+
+    @cached_property
+    def reminders(self) -> Reminders:
+        """When passwords expire, and who was reminded of that."""
+        return Reminders(
+            database=self.database,
+            clock=self.clock,
+            mail=self.mail,
+            organizations=self.organizations,
+            password=self.password,
+            standings=self.standings,
+        )
+
+    @cached_property
+    def reminding(self) -> Reminding:
+        """Who reminds them."""
+        return Reminding(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            accounts=self.accounts,
+            audit=self.audit,
+            mail=self.mail,
+            password=self.password,
+            standings=self.standings,
+            reminders=self.reminders,
+            time_zone=self.settings.default_time_zone,
+        )
 
     @cached_property
     def policies(self) -> Policies:
@@ -321,7 +358,9 @@ class Foundations:
     @cached_property
     def mail_overview(self) -> MailOverview:
         """What operators see of the mail."""
-        return MailOverview(database=self.database, clock=self.clock, mail=self.mail, audit=self.audit)
+        return MailOverview(
+            database=self.database, clock=self.clock, mail=self.mail, audit=self.audit, authority=self.authority
+        )
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -101,6 +101,7 @@ class House(Flow):
                 self.security.erase,
                 self.address_changes.erase,
                 self.invitations.erase,
+                self.reminders.erase,
                 lambda tx, account: self.mail.erase(
                     tx, account.id, account.address, (account.address_key, account.handle_key)
                 ),
@@ -121,6 +122,7 @@ class House(Flow):
             accounts=self.accounts,
             profiles=Profiles(self.audit, self.ground.catalogues.languages()),
             pictures=self.pictures,
+            reminders=self.reminders,
             sign_in=self.sign_in,
         )
 
@@ -138,6 +140,7 @@ class House(Flow):
             accounts=self.accounts,
             organizations=self.organizations,
             memberships=self.memberships,
+            reminders=self.reminders,
             standings=self.standings,
         )
 
@@ -151,6 +154,7 @@ class House(Flow):
             pictures=self.pictures,
             audit=self.audit,
             mail=self.mail,
+            reminders=self.reminders,
             sessions=self.sessions,
             sign_in=self.sign_in,
         )
@@ -181,6 +185,9 @@ class House(Flow):
             links=self.links,
             email_code=self.email_code,
             invitations=self.invitations,
+            reminding=self.reminding,
+            reminders=self.reminders,
+            password_history=self.password_history,
             is_development=self.ground.is_development,
             seal_every=min(SEAL_EVERY, self.settings.job_lease / 2),
         )
@@ -190,7 +197,11 @@ class House(Flow):
     def trail_reading(self) -> TrailReading:
         """The audit trail, for those who may read it."""
         return TrailReading(
-            database=self.database, clock=self.clock, audit=self.audit, organizations=self.organizations
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
         )
 
     @cached_property
@@ -205,6 +216,7 @@ class House(Flow):
             throttle=self.throttle,
             organizations=self.organizations,
             authority=self.authority,
+            acceptance=self.acceptance,
             languages=self.ground.catalogues.languages(),
             wake=self.wake_mail,
         )

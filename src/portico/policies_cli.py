@@ -89,7 +89,7 @@ def show(
     """Show what an organization asks, now, next and in rehearsal."""
 
     async def work(house: House) -> tuple[list[TypePolicies], list[HistoryEntry]]:
-        found = await _find(house, organization)
+        found = await find_organization(house, organization)
         current = await house.policies.list_current(found.id)
         history = await house.policies.list_history(found.id, member_type) if member_type else []
         return current, history
@@ -189,7 +189,7 @@ def withdraw(
     """Take back what is announced or rehearsed; what is in force stays."""
 
     async def work(house: House) -> PolicyVersion:
-        found = await _find(house, organization)
+        found = await find_organization(house, organization)
         current = await house.policies.get_current(found.id, member_type)
         number = current.newest if based_on is None else based_on
         return await house.policies.withdraw(
@@ -200,7 +200,7 @@ def withdraw(
     typer.echo(f"Withdrawn. Version {saved.number} is in force: {_listed(saved.fields)}.")
 
 
-async def _find(house: House, named: str) -> Organization:
+async def find_organization(house: House, named: str) -> Organization:
     """An organization by its id or its name; raises NotFound."""
     if is_id(named):
         return await house.organizations.get_organization(house.database, named)
@@ -214,7 +214,7 @@ async def _prepare(
     house: House, named: str, member_type: MemberType, wish: Wish
 ) -> tuple[Organization, PolicyFields, Draft]:
     """The organization, the fields of its newest version and the draft."""
-    found = await _find(house, named)
+    found = await find_organization(house, named)
     current = await house.policies.get_current(found.id, member_type)
     entries = await house.policies.list_history(found.id, member_type, limit=1)
     newest = entries[0].version.fields if entries else NOTHING_ASKED

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from portico.kernel.brand import Brand
 from portico.kernel.errors import Misconfigured
 from portico.kernel.normalise import address_key
+from portico.kernel.zones import is_zone
 from portico.mail.smtp import Security
 from portico.organizations.domains.lookup import read_server
 from portico.web.base_url import BaseUrl, is_loopback, parse_base_url
@@ -89,6 +90,12 @@ def _path(value: object) -> Path:
 def _address(value: object) -> str:
     if address_key(_text(value)) is None:
         raise ValueError("write a mail address")
+    return _text(value)
+
+
+def _zone(value: object) -> str:
+    if _text(value) != "UTC" and not is_zone(_text(value)):
+        raise ValueError("write the name of a time zone as Europe/Berlin, or UTC")
     return _text(value)
 
 
@@ -237,6 +244,13 @@ class Settings:
     brief_session_idle: timedelta = setting(timedelta(hours=12), _span, "How long that may rest unused.", shown="12h")
     access_token_lifetime: timedelta = setting(
         timedelta(minutes=10), _span, "How long an access token is good.", shown="10m"
+    )
+
+    default_time_zone: str = setting(
+        "UTC",
+        _zone,
+        "The time zone of people who have not chosen one: they are reminded that their password expires in its "
+        "morning.",
     )
 
     job_lease: timedelta = setting(

@@ -9,6 +9,7 @@ FEATURES = (
     "accounts",
     "factors",
     "organizations",
+    "reminders",
     "people_import",
     "sessions",
     "security",

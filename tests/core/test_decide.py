@@ -25,6 +25,7 @@ from portico.signin.steps import (
     ProveReason,
     Refused,
     RefusedReason,
+    RemindPassword,
     SaveRecoveryCode,
     Step,
     VerifyEmail,
@@ -223,7 +224,8 @@ def test_tightening_policy_never_turns_a_demand_into_finished(given_facts: Facts
 def test_without_interaction_the_result_is_finished_or_refused(given_facts: Facts) -> None:
     quiet = with_attempt(given_facts, demands=replace(given_facts.attempt.demands, interaction=False))
     assert isinstance(next_step(quiet), Finished | Refused)
-    marks = (given_facts.attempt.marks - {Mark.ANNOUNCED_TAKEN}) | {Mark.ANNOUNCED_PUT_OFF}  # asked, it may be put off
+    put_off = {Mark.ANNOUNCED_PUT_OFF, Mark.REMINDER_PUT_OFF}  # asked, it may be put off
+    marks = (given_facts.attempt.marks - {Mark.ANNOUNCED_TAKEN}) | put_off
     loud = with_attempt(given_facts, demands=replace(given_facts.attempt.demands, interaction=True), marks=marks)
     assert isinstance(next_step(quiet), Finished) == isinstance(next_step(loud), Finished)
 
@@ -233,7 +235,12 @@ def test_a_stricter_password_rule_never_lets_anybody_further(given_facts: Facts,
     own = given_facts.policy.password
     ages = [age for age in (own.max_age, rule.max_age) if age is not None]
     sinces = [since for since in (own.changed_since, rule.changed_since) if since is not None]
-    tighter = PasswordRule(max_age=min(ages, default=None), changed_since=max(sinces, default=None))
+    within = [span for span in (own.remind_within, rule.remind_within) if span is not None]
+    tighter = PasswordRule(
+        max_age=min(ages, default=None),
+        changed_since=max(sinces, default=None),
+        remind_within=max(within, default=None),
+    )
     if not isinstance(next_step(given_facts), Finished):
         stricter = replace(given_facts, policy=replace(given_facts.policy, password=tighter))
         assert not isinstance(next_step(stricter), Finished)
@@ -248,7 +255,7 @@ def test_what_is_announced_can_always_be_put_off(given_facts: Facts) -> None:  #
     assert next_step(later) == next_step(plain)
     if not isinstance(step, Announced):
         return
-    assert isinstance(next_step(later), Finished)
+    assert isinstance(next_step(later), Finished | RemindPassword)
     assert step.organizations
     assert step.enforced_from == given_facts.policy.announced_from
     now = with_attempt(given_facts, marks=given_facts.attempt.marks | {Mark.ANNOUNCED_TAKEN})

@@ -19,8 +19,8 @@ import portico
 from portico.kernel.brand import Brand
 from portico.kernel.errors import Misconfigured
 from portico.kernel.messages import PSEUDO, Catalogues
-from portico.mail import letters
-from portico.mail.letters import Block, Letter, compose
+from portico.mail.blocks import Block, Button, Letter, Paragraph
+from portico.mail.letters import compose
 from portico.mail.model import MailMessage, PasswordChanged, PasswordResetLink
 from portico.mail.samples import SAMPLES
 from portico.mail.stationery import Stationery
@@ -199,7 +199,7 @@ def test_text_and_html_say_the_same_and_lead_to_the_same_pages(
     stationery, composed = paper(catalogues), letter(catalogues, sample, language)
     text = stationery.text(composed)
     page = Page.read(stationery.html(composed))
-    labels = {block.label for block in composed.blocks if isinstance(block, letters.Button)}
+    labels = {block.label for block in composed.blocks if isinstance(block, Button)}
     assert not [shown for shown in page.texts if shown not in text and shown not in labels]
     assert {link for link in page.links if not link.startswith("mailto:")} == set(re.findall(r"https?:\S+", text))
     heard = " ".join(page.texts)
@@ -310,7 +310,7 @@ def test_every_kind_of_block_can_be_rendered_and_an_unknown_one_is_a_fault(
         composed = Letter(language="en", subject="s", blocks=(block,), footer=(block,))
         assert "words" in (stationery.text(composed) if template == "block.txt" else stationery.html(composed))
 
-    class Unknown(letters.Paragraph):
+    class Unknown(Paragraph):
         kind = "unknown"
 
     strange = Letter(language="en", subject="s", blocks=(Unknown("words"),), footer=())

@@ -158,6 +158,7 @@ TABLE: dict[str, Access] = {
     "POST /api/v1/operator/mails/{mail_id}/bounced": OPERATOR,
     "GET /api/v1/policy-fields": SIGNED_IN,
     "GET /api/v1/organizations/{organization_id}/policies": SUPPORT,
+    "GET /api/v1/organizations/{organization_id}/reminders": SUPPORT,
     "GET /api/v1/organizations/{organization_id}/policies/{member_type}": SUPPORT,
     "POST /api/v1/organizations/{organization_id}/policies/{member_type}": ADMIN,
     "POST /api/v1/organizations/{organization_id}/policies/{member_type}/preview": ADMIN,

@@ -263,6 +263,7 @@ async def test_a_list_without_end_is_cut_and_the_file_says_so(free_world: World)
         pictures=house.pictures,
         audit=house.audit,
         mail=house.mail,
+        reminders=house.reminders,
         sessions=house.sessions,
         sign_in=house.sign_in,
         list_max=10,

@@ -4,7 +4,6 @@ import pytest
 
 from portico.database.engine import Transaction
 from portico.kernel.errors import Conflict
-from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import Attempt, ClientKind, Purpose
 from tests.support.world import ADDRESS, NEW_PASSWORD, PASSWORD, World
 
@@ -40,7 +39,7 @@ async def test_a_proof_of_an_ended_epoch_sets_no_password(free_world: World) -> 
         account_id=account.id,
         epoch=account.epoch - 1,
     )
-    new = await house.password_change.prepare(NewPasswordAnswer(new_password=NEW_PASSWORD))
+    new = await house.password.prepare(NEW_PASSWORD)
 
     async def apply(tx: Transaction) -> Attempt:
         return await house.password_change.apply(tx, now, attempt, new)

@@ -276,19 +276,6 @@ async def test_whoever_has_no_password_cannot_be_made_to_change_it(bench: Bench)
     assert await properties_of(bench) is None
 
 
-async def test_whether_a_typed_password_is_the_present_one_costs_one_hash(bench: Bench) -> None:
-    await bench.set_password()
-    for typed, account_id, current in (
-        (RIGHT, "account-nora", True),
-        (OTHER, "account-nora", False),
-        (RIGHT, "account-nobody", False),
-        ("\ud800", "account-nora", False),
-    ):
-        bench.hasher.count = 0
-        assert await bench.factor.is_current(bench.database, account_id, typed) is current
-        assert bench.hasher.count == 1
-
-
 async def test_what_was_never_checked_is_never_hashed(bench: Bench) -> None:  # D1
     with pytest.raises(ValueError, match="criteria"):
         await bench.factor.prepare("a" * 257)

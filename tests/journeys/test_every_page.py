@@ -12,6 +12,7 @@ from tests.support.axe import find_serious
 from tests.support.chromium import DESKTOP, PHONE, ZOOMED, Size, layout_shift
 from tests.support.invitations import invite_to
 from tests.support.organizations import have_asked
+from tests.support.reminding import wear_out
 from tests.support.storytellers import browser_teller
 from tests.support.tour import WALKS, Guests, Walk
 from tests.support.town import Town
@@ -102,6 +103,8 @@ async def move_in(town: Town, language: str = "en") -> Guests:
     return Guests(
         active=await town.move_in("Nora", language="en" if language == PSEUDO else language),
         invite=lambda address: invite_to(town.house, f"Clinic for {address}", address),
+        wear_out=lambda person: wear_out(town.house, person.address),
+        worn_out=await town.move_in("Wanda"),
         ask=lambda address, ahead: have_asked(town.house, f"Clinic {next(_clinics)} of {address}", address, ahead),
         must_change=await town.move_in("Priya", must_change=ChangeReason.FORCED),
         disabled=await town.move_in("Tom", state=AccountState.DISABLED),

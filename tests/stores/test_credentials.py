@@ -85,17 +85,18 @@ async def test_a_change_raises_the_version_and_the_age(database: Database) -> No
     await add_password(database)
     before = await get_password(database)
     change = store.change_password
-    assert await database.transact(lambda tx: change(tx, "account-nora", b"new", MARKED, NOW + DAY))
+    assert await database.transact(lambda tx: change(tx, before, b"new", MARKED, NOW + DAY))
     assert await get_password(database) == structs.replace(
         before, secret=b"new", properties=MARKED, version=2, changed_at=NOW + DAY
     )
-    assert not await database.transact(lambda tx: change(tx, "account-tom", b"new", PLAIN, NOW))
+    assert not await database.transact(lambda tx: change(tx, before, b"newer", PLAIN, NOW))
 
 
 async def test_use_is_noted_for_the_version_that_was_compared_and_no_other(database: Database) -> None:
     await add_password(database)
     assert await database.transact(lambda tx: store.touch_password(tx, "credential-nora", 1, NOW + SECOND))
-    await database.transact(lambda tx: store.change_password(tx, "account-nora", b"new", PLAIN, NOW))
+    before = await get_password(database)
+    await database.transact(lambda tx: store.change_password(tx, before, b"new", PLAIN, NOW))
     assert not await database.transact(lambda tx: store.touch_password(tx, "credential-nora", 1, NOW))
     assert not await database.transact(lambda tx: store.rehash_password(tx, "credential-nora", 1, b"old", NOW))
     assert (await get_password(database)).secret == b"new"
@@ -114,12 +115,15 @@ async def test_a_rehash_never_undoes_a_change_that_came_meanwhile(database: Data
 
     async def body(tx: Transaction, who: int) -> bool:
         if who % 10 == 5:
-            return await store.change_password(tx, "account-nora", b"new", PLAIN, NOW)
+            before = await store.find_password(tx, "account-nora")
+            assert before is not None
+            return await store.change_password(tx, before, b"new", PLAIN, NOW)
         return await store.rehash_password(tx, "credential-nora", 1, b"old", NOW)
 
-    await race(database, race_width, body)
+    results = await race(database, race_width, body)
     found = await get_password(database)
-    assert (found.secret, found.version) == (b"new", 1 + race_width // 10)
+    assert (found.secret, found.version) == (b"new", 1 + sum(results[5::10]))
+    assert found.version > 1
 
 
 async def test_what_is_known_about_a_password_is_replaced_alone(database: Database) -> None:

@@ -44,7 +44,9 @@ async def sealed(database: Database) -> int:
 
 async def test_one_does_the_jobs_of_all(houses: tuple[World, World]) -> None:
     one, two = houses
-    assert {each.name for each in one.house.runner.jobs if each.in_one_server} == {"accounts", "seal", "sweep"}
+    assert {each.name for each in one.house.runner.jobs if each.in_one_server} == {
+        "accounts", "remind", "seal", "sweep", "prune passwords",
+    }  # fmt: skip
     assert {each.name for each in one.house.runner.jobs if not each.in_one_server} == {
         "lease", "clock", "queue mails", "send mails",
     }  # fmt: skip
@@ -66,7 +68,7 @@ async def test_a_house_that_was_replaced_writes_nothing(houses: tuple[World, Wor
     await two.house.runner.run_all_once()
     await record(database, NORTH)
     await change(database, "UPDATE accounts SET delete_at = 1 WHERE id = $1", nora.id)
-    for name in ("seal", "sweep", "accounts"):
+    for name in ("seal", "sweep", "accounts", "remind"):
         one.house.runner.lease.fence = 1  # type: ignore[union-attr] # it has not heard of it yet
         with pytest.raises(LeaseLost):
             await job(one.house, name).run_once()

@@ -78,6 +78,7 @@ password_rules = st.builds(
     max_age_asked_by=st.just(("North Clinic",)),
     changed_since=st.sampled_from([None, NOW - timedelta(minutes=5), NOW - timedelta(days=10)]),
     changed_since_asked_by=st.just(("South Clinic",)),
+    remind_within=st.sampled_from([None, timedelta(days=1), timedelta(days=59)]),
 )
 demanded = st.lists(demands, min_size=1, max_size=3).map(tuple)
 announced = st.builds(Policy, demands=demanded, password=password_rules, mailbox_first=st.booleans())
@@ -96,6 +97,7 @@ facts = st.builds(
     enrollable=st.sampled_from([(), (ProofKind.TOTP,), (ProofKind.PASSKEY, ProofKind.TOTP)]),
     policy=policies,
     blocked_until=st.sampled_from([None, NOW + timedelta(minutes=1)]),
+    reminder_rests=st.booleans(),
 )
 
 
@@ -181,3 +183,31 @@ def _demanding(draw: st.DrawFn) -> Facts:
 
 
 demanding_facts = _demanding()
+
+
+@st.composite
+def _reminding(draw: st.DrawFn) -> Facts:
+    """Facts of a sign-in in which everything is proven and the password is about to expire."""
+    given = draw(live_facts)
+    days = draw(st.integers(1, 90))
+    age = draw(st.timedeltas(timedelta(0), timedelta(days=days) - timedelta(microseconds=1)))
+    rule = PasswordRule(
+        max_age=timedelta(days=days), max_age_asked_by=("North Clinic",), remind_within=timedelta(days=90)
+    )
+    proof = Proof(kind=ProofKind.PASSWORD, classes=CLASSES[ProofKind.PASSWORD], at=NOW)
+    attempt = msgspec.structs.replace(
+        given.attempt,
+        purpose=Purpose.SIGN_IN,
+        proofs=(proof,),
+        marks=frozenset(),
+        epoch=1,
+        account_id="account",
+        demands=Demands(),
+    )
+    person = Person(state=AccountState.ACTIVE, epoch=1, password_set_at=NOW - age)
+    return msgspec.structs.replace(
+        given, attempt=attempt, person=person, policy=Policy(password=rule), reminder_rests=False
+    )
+
+
+reminding_facts = _reminding()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections.abc import Sequence
 
 from portico.factors.hashing import Argon2Parameters, Hasher
 from tests.support.world import World
@@ -37,6 +38,13 @@ class WatchedHasher(Hasher):
         """Count, compare, and wait while held."""
         self.compared += 1
         good = await super().is_match(stored, password)
+        await self._pass()
+        return good
+
+    async def is_any_match(self, stored: Sequence[bytes | None], password: str) -> bool:
+        """Count, compare, and wait while held."""
+        self.compared += len(stored)
+        good = await super().is_any_match(stored, password)
         await self._pass()
         return good
 

@@ -25,6 +25,7 @@ from portico.organizations.model import (
 )
 from portico.organizations.policy import NOTHING_ASKED, EnrolmentProof, Mfa, Preset, SecondFactor, preset_fields
 from portico.organizations.wording import list_asks, list_folded
+from portico.reminders.model import Expiry
 from portico.sessions.devices import device_words
 from portico.signin.attempt import FactorChange
 from portico.signin.password_criteria import AskedCriteria
@@ -46,6 +47,7 @@ PICTURED = ShownPerson.named("Nora North", "nora.north", "0" * 32)
 ASKED = AskedCriteria(
     policy=PasswordPolicy(), length_asked_by=("South Clinic",), composition_asked_by=("North Clinic",)
 )
+ASKED_AGAIN = replace(ASKED, history=6, history_asked_by=("North Clinic",), history_kept=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,14 @@ _NEW_PASSWORD: Mapping[str, object] = {"identifier": IDENTIFIER, "asked": ASKED,
 _UNMET = message("password.unmet", criteria="length digit symbol")
 _TOO_LONG = message("password.unmet", criteria="too_long")
 _DIFFERENT = message("password.repeat_differs")
-_CHANGE = {**_NEW_PASSWORD, "attempt_id": ATTEMPT, "version": 3, "why": message("signin.change_password.why.forced")}
+_REUSED = Message("password.reused.by_one", {"count": 6, "organizations": "North Clinic"})
+_CHANGE = {
+    **_NEW_PASSWORD,
+    "asked": ASKED_AGAIN,
+    "attempt_id": ATTEMPT,
+    "version": 3,
+    "why": message("signin.change_password.why.forced"),
+}
 _BOTH = "Harbour Practice, North Clinic"
 _EXPIRED = Message("signin.change_password.why.expired.by", {"count": 60, "organizations": _BOTH})
 _ANNOUNCED: Mapping[str, object] = {
@@ -281,6 +290,19 @@ _ANNOUNCED: Mapping[str, object] = {
     "enforced_from": AT,
 }
 _ANNOUNCED_ENROL = Message("signin.announced.enrol", {"organizations": "North Clinic"})
+_REMINDER: Mapping[str, object] = {
+    "attempt_id": ATTEMPT,
+    "version": 2,
+    "days": 10,
+    "expires_at": AT,
+    "why": Message("signin.reminder.why", {"count": 60, "organizations": "North Clinic"}),
+}
+_EXPIRY = Expiry(
+    set_at=EARLIER,
+    expires_at=AT,
+    max_age_days=10,
+    organizations=("Harbour Practice", "North Clinic"),
+)
 _RENEW: Mapping[str, object] = {"return_to": "/account", "enforced_from": None, "is_unsent": False}
 _WRONG_CODE = message("email_code.wrong", count=4)
 _VERIFY: Mapping[str, object] = {
@@ -331,6 +353,7 @@ _OVERVIEW: Mapping[str, object] = {
     "may_change_handle": True,
     "language": "",
     "time_zone": "",
+    "expiry": _EXPIRY,
     "methods": METHODS,
     "sessions": 3,
     "failure": None,
@@ -401,6 +424,7 @@ _ORGANIZATIONS: Mapping[str, object] = {
         InTheEnd(sentence=sentence, organizations=names)
         for sentence, names in list_folded(fold(_ASKED.values(), NOTHING_ASKED))
     ],
+    "expiry": _EXPIRY,
     "notice": None,
     "failure": None,
 }
@@ -449,9 +473,16 @@ SIGN_IN = (
         "signin/change_password.html",
         {**_CHANGE, "failure": Failure(_TOO_LONG, {"new_password": _TOO_LONG})},
     ),
+    PageSample(
+        "change-password-reused",
+        "signin/change_password.html",
+        {**_CHANGE, "why": _EXPIRED, "failure": Failure(_REUSED, {"new_password": _REUSED})},
+    ),
     PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
     PageSample("announced-enrol", "signin/announced.html", {**_ANNOUNCED, "what": _ANNOUNCED_ENROL, "kind": "enrol"}),
+    PageSample("reminder", "signin/reminder.html", _REMINDER),
+    PageSample("reminder-last-day", "signin/reminder.html", {**_REMINDER, "days": 1}),
     PageSample(
         "renew",
         "signin/renew.html",

@@ -30,6 +30,10 @@ class Guests:
     disabled: Person
     invite: Callable[[str], Awaitable[object]]
     """Has an organization invite an address."""
+    wear_out: Callable[[Person], Awaitable[object]]
+    """Has somebody's password expire in three days."""
+    worn_out: Person
+    """Whose that is, once it was done."""
     ask: Callable[[str, timedelta], Awaitable[object]]
     """Has a new organization of the person with an address ask for new passwords, from some time ahead on."""
 
@@ -64,6 +68,15 @@ async def walk_through_a_forced_change(teller: BrowserTeller, guests: Guests) ->
     yield "change-password"
     await teller.choose_password(guests.must_change.password)
     yield "change-password-failed"
+
+
+async def walk_past_a_reminder(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """A password that expires soon, on the way in."""
+    await guests.wear_out(guests.worn_out)
+    await teller.sign_in(guests.worn_out)
+    yield "reminder"
+    await teller.press(teller.primary)
+    yield "reminder-taken"
 
 
 async def walk_through_a_reset(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
@@ -260,6 +273,7 @@ async def walk_around_the_house(teller: BrowserTeller, _guests: Guests) -> Async
 WALKS: tuple[Walk, ...] = (
     walk_to_the_door,
     walk_through_a_forced_change,
+    walk_past_a_reminder,
     walk_through_a_reset,
     walk_through_a_sign_up,
     walk_through_an_invitation,

@@ -45,6 +45,7 @@ class EventKind(StrEnum):
     RECOVERY_CODE_SAVED = "factor.recovery_code_saved"
     RECOVERY_CODE_USED = "factor.recovery_code_used"
     MFA_RESET = "admin.mfa_reset"
+    PASSWORD_REMINDED = "password.reminded"
     RESET_REQUESTED = "password.reset_requested"
     RESET_LINK_REFUSED = "password.reset_link_refused"
     SESSION_ENDED = "session.ended"

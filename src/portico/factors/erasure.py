@@ -1,10 +1,12 @@
-"""What a person proved with, deleted with their account."""
+"""What a person proves and proved with, deleted with their account."""
 
 from portico.accounts.model import Account
 from portico.database.engine import Transaction
 from portico.factors import store
+from portico.factors.history import store as history_store
 
 
 async def erase_credentials(tx: Transaction, account: Account) -> None:
-    """Delete the credentials and mailed links of an account that is being erased."""
+    """Delete the credentials, former passwords and mailed links of an account that is being erased."""
+    await history_store.erase(tx, account.id)
     await store.erase(tx, account.id)

@@ -13,7 +13,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -74,6 +74,17 @@ class Hasher:
         good = await self._run(lambda: self._compare(target, given))
         return good and stored is not None and password is not None
 
+    async def is_any_match(self, stored: Sequence[bytes | None], password: str) -> bool:
+        """Whether a password belongs to any of these hashes; None stands for one that is not there.
+
+        One piece of work for the queue. All are compared, whichever matches, and each costs what it costs when it does
+        not: how long it takes tells neither which one it was nor how many there are.
+        """
+        targets = [self._dummy if each is None else each for each in stored]
+        given = password.encode()
+        found = await self._run(lambda: [self._compare(each, given, makes_up_always=True) for each in targets])
+        return any(good and each is not None for good, each in zip(found, stored, strict=True))
+
     def is_outdated(self, stored: bytes) -> bool:
         """Whether a hash was made with other parameters than today's, or in another way."""
         found = _PHC.fullmatch(stored)
@@ -88,8 +99,10 @@ class Hasher:
         memory = self.parameters.memory_kib * 1024
         return nacl.pwhash.argon2id.str(password, opslimit=self.parameters.passes, memlimit=memory).rstrip(b"\x00")
 
-    def _compare(self, stored: bytes, password: bytes) -> bool:
+    def _compare(self, stored: bytes, password: bytes, *, makes_up_always: bool = False) -> bool:
         """Compare in a thread of the pool. What costs less than usual and fails goes on until it has cost as much.
+
+        With ``makes_up_always`` that holds for what matches, too.
 
         What is measured is the processor's time in this thread: how long others held it up must not count.
         """
@@ -98,7 +111,7 @@ class Hasher:
         took = time.thread_time() - began
         if not self.is_outdated(stored):
             self._usual += (took - self._usual) / _SMOOTHING
-        elif not good:
+        elif makes_up_always or not good:
             self._make_up(password, 1 - took / self._usual)
         return good
 

@@ -11,6 +11,10 @@ CODE_LIFETIME = timedelta(minutes=10)
 CODE_TRIES = 5
 RESEND_AFTER = timedelta(seconds=30)
 """What holds for every mailed code (D18)."""
+HISTORY_MAX = 24
+"""How many passwords a policy may ask not to be used again (D9); no more former ones are ever kept."""
+IMPORTED_HISTORY_KEPT = timedelta(days=90)
+"""How long imported former passwords wait for an organization that asks for them."""
 
 
 class PasswordProperties(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +38,21 @@ class PasswordCredential(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     changed_at: datetime
     account_epoch: int
+
+
+class FormerPassword(msgspec.Struct, frozen=True, kw_only=True):
+    """A password that was replaced: its PHC or foreign hash, and when it was set, or came here."""
+
+    secret: bytes
+    set_at: datetime
+
+
+class KeptPasswords(msgspec.Struct, frozen=True, kw_only=True):
+    """How many former passwords are kept of an account, and to whom it belongs."""
+
+    account_id: str
+    memberships: str
+    count: int
 
 
 class OwnData(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,17 +75,17 @@ async def add_password(
 
 
 async def change_password(
-    tx: Transaction, account_id: str, secret: bytes, properties: PasswordProperties, now: datetime
+    tx: Transaction, before: PasswordCredential, secret: bytes, properties: PasswordProperties, now: datetime
 ) -> bool:
-    """Replace an account's password; False if it has none."""
+    """Replace an account's password; False if it is no longer the version that was read ``before``."""
     changed = await tx.execute(
         "UPDATE credentials SET secret = $1, properties = $2, version = version + 1, changed_at = $3 "
-        "WHERE account_id = $4 AND kind = $5",
+        "WHERE id = $4 AND version = $5",
         secret,
         msgspec.json.encode(properties).decode(),
         to_micros(now),
-        account_id,
-        _PASSWORD,
+        before.id,
+        before.version,
     )
     return changed == 1
 

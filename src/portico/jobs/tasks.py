@@ -1,11 +1,12 @@
-"""What the jobs do: tell the clock's floor, queue mails that were asked for, send them, seal the trail, sweep.
+"""What the jobs do: tell the clock's floor, queue mails that were asked for, send them, seal the trail, sweep, prune.
 
 In every server run the clock and the mail: an instant told only grows, and a mail is taken by one conditional
-statement, so several servers send several times as many. In one server run appointments, sealing and sweeping, in
-transactions that fail as soon as another server has taken over.
+statement, so several servers send several times as many. In one server run appointments, reminders, sealing,
+sweeping and pruning, in transactions that fail as soon as another server has taken over.
 """
 
 from datetime import timedelta
+from functools import partial
 
 from portico.audit.sealing.sealer import seal_batch
 from portico.database.deployment import CLOCK_FLOOR, CLOCK_OFFSET, find_number, keep_fact
@@ -20,18 +21,23 @@ from portico.mail.service import Mail
 from portico.my_account.address.service import AddressChanges
 from portico.my_account.deletion.service import Deletions
 from portico.organizations.invitations.service import Invitations
+from portico.reminders.reminding import Reminding
+from portico.reminders.service import REMINDER_MEMORY, Reminders
 from portico.security.service import SecurityLinks
 from portico.sessions.service import Sessions
+from portico.signin.password_history import PasswordHistory
 from portico.signin.service import SignIn
 from portico.throttle.service import Throttle
 
 KEEP_CLOCK_EVERY = timedelta(seconds=10)
 QUEUE_EVERY = timedelta(seconds=5)
 ACCOUNTS_EVERY = timedelta(minutes=1)
+REMIND_EVERY = timedelta(minutes=10)
 SEND_EVERY = timedelta(seconds=5)
 SEAL_EVERY = timedelta(seconds=15)
 """So that an event is sealed within a minute, even if the server that seals has just died."""
 SWEEP_EVERY = timedelta(minutes=15)
+PRUNE_EVERY = timedelta(days=1)
 MAIL_MEMORY = timedelta(days=90)
 INVITATION_MEMORY = timedelta(days=90)
 QUEUE_MAILS = "queue mails"
@@ -58,6 +64,9 @@ class Tasks:
         links: MailedLinkFactor,
         email_code: EmailCodeFactor,
         invitations: Invitations,
+        reminding: Reminding,
+        reminders: Reminders,
+        password_history: PasswordHistory,
         is_development: bool,
         seal_every: timedelta,
     ) -> None:
@@ -77,6 +86,9 @@ class Tasks:
         self._links = links
         self._email_code = email_code
         self._invitations = invitations
+        self._reminding = reminding
+        self._reminders = reminders
+        self._password_history = password_history
         self._is_development = is_development
         self._seal_every = seal_every
 
@@ -86,9 +98,11 @@ class Tasks:
             Job("clock", self.keep_clock, timedelta(seconds=1) if self._is_development else KEEP_CLOCK_EVERY),
             Job(QUEUE_MAILS, self.queue_mails, QUEUE_EVERY),
             Job("accounts", self.keep_appointments, ACCOUNTS_EVERY, in_one_server=True),
+            Job("remind", self.remind, REMIND_EVERY, in_one_server=True),
             Job("send mails", self.send_mails, SEND_EVERY),
             Job("seal", self.seal, self._seal_every, in_one_server=True),
             Job("sweep", self.sweep, SWEEP_EVERY, in_one_server=True),
+            Job("prune passwords", self.prune_passwords, PRUNE_EVERY, in_one_server=True),
         )
 
     async def keep_clock(self) -> None:
@@ -113,6 +127,10 @@ class Tasks:
         for work in (self._address_changes.remind, self._address_changes.apply_due, self._deletions.erase_due):
             while await work(self._own):
                 pass
+
+    async def remind(self) -> None:
+        """Remind people that their password expires soon."""
+        await self._reminding.remind(self._own)
 
     async def seal(self) -> None:
         """Put what happened into the chains that prove it."""
@@ -139,7 +157,14 @@ class Tasks:
             lambda tx: self._address_changes.sweep(tx, now),
             lambda tx: self._email_code.sweep(tx, now),
             lambda tx: self._invitations.sweep(tx, now - INVITATION_MEMORY),
+            lambda tx: self._reminders.sweep(tx, now - REMINDER_MEMORY),
             sweep_mail,
         ):
             while await self._own.transact(sweep):
                 pass
+
+    async def prune_passwords(self) -> None:
+        """Forget the former passwords that nobody asks for any more, some accounts at a time."""
+        after: str | None = ""
+        while after is not None:
+            after = await self._own.transact(partial(self._password_history.prune_batch, after=after))

@@ -6,13 +6,14 @@ business of ``templates/emails`` alone, so both hold the same sentences and the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import ClassVar, TypeAlias, assert_never
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
 from portico.kernel.brand import Brand
 from portico.kernel.messages import DEFAULT_LANGUAGE, PSEUDO, Catalogues, Message
 from portico.kernel.normalise import one_line
 from portico.kernel.zones import zone_of
+from portico.mail.blocks import Block, Button, Contact, Identifier, Letter, Link, Paragraph, SmallPrint
 from portico.mail.model import (
     AccountExists,
     AddressChangeAsked,
@@ -27,6 +28,7 @@ from portico.mail.model import (
     NotMeDone,
     OrganizationInvitation,
     PasswordChanged,
+    PasswordExpiring,
     PasswordResetLink,
     SecondFactorChanged,
     SecurityNotice,
@@ -39,6 +41,8 @@ RESET_PATH = "/account/passwordreset"
 NOT_ME_PATH = "/account/not-me"
 """Where one says "This was not me"; a link adds ``/<token>`` (D22)."""
 ACCOUNT_PATH = "/account"
+PASSWORD_PATH = "/account/password"
+"""Where one changes one's password, signed in."""
 SIGN_UP_LINK_PATH = "/signup/link"
 """Where a sign-up goes on by its mailed link, which adds ``/<token>``."""
 INVITATION_PATH = "/invitation"
@@ -48,78 +52,21 @@ HELP_PATH = "/help"
 """The built-in help page, for a brand without one of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """A sentence or two."""
-
-    kind: ClassVar[str] = "paragraph"
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """Something to be read off and kept, after the words that say what it is."""
-
-    kind: ClassVar[str] = "identifier"
-    label: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """The one thing to do: a large link, its address readable below it."""
-
-    kind: ClassVar[str] = "button"
-    label: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class SmallPrint:
-    """What is good to know but not the matter of the letter."""
-
-    kind: ClassVar[str] = "small_print"
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A mail address to write to, after the words that say what for."""
-
-    kind: ClassVar[str] = "contact"
-    label: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A page to look at."""
-
-    kind: ClassVar[str] = "link"
-    label: str
-    url: str
-
-
-Block: TypeAlias = Paragraph | Identifier | Button | SmallPrint | Contact | Link
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A whole letter: its subject is also its heading."""
-
-    language: str
-    subject: str
-    blocks: tuple[Block, ...]
-    footer: tuple[Block, ...]
-
-
-def compose(message: MailMessage, language: str, brand: Brand, base_url: str, catalogues: Catalogues) -> Letter:
-    """The letter for a message. ``base_url`` comes from the settings, never from a request."""
+def compose(
+    message: MailMessage,
+    language: str,
+    brand: Brand,
+    base_url: str,
+    catalogues: Catalogues,
+    now: datetime | None = None,
+) -> Letter:
+    """The letter for a message, written ``now``. ``base_url`` comes from the settings, never from a request."""
     is_known = language == PSEUDO or language in catalogues.languages()
     time_zone = getattr(message, "time_zone", "")
     voice = _Voice(language if is_known else DEFAULT_LANGUAGE, brand, base_url.rstrip("/"), catalogues, time_zone)
     subject, blocks = _body(message, voice)
-    return Letter(voice.language, voice.say(subject), blocks, _footer(voice))
+    values = {"count": _days_left(message, now)} if isinstance(message, PasswordExpiring) else None
+    return Letter(voice.language, voice.say(subject, values), blocks, _footer(voice))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +125,8 @@ def _body(message: MailMessage, voice: _Voice) -> tuple[str, tuple[Block, ...]]:
             return "mail.account_exists.subject", _account_exists(message, voice)
         case OrganizationInvitation():
             return "mail.invitation.subject", _invitation(message, voice)
+        case PasswordExpiring():
+            return "mail.password_expiring.subject", _password_expiring(message, voice)
         case TestMessage():
             return "mail.test.subject", (
                 voice.paragraph("mail.test.works"),
@@ -388,6 +337,26 @@ def _invitation(message: OrganizationInvitation, voice: _Voice) -> tuple[Block, 
         SmallPrint(voice.say("mail.reset_link.until", {"instant": voice.instant(message.expires_at)})),
         SmallPrint(voice.say("mail.invitation.ignore", names)),
     )
+
+
+def _password_expiring(message: PasswordExpiring, voice: _Voice) -> tuple[Block, ...]:
+    """Who asks for it, when exactly it happens, what to do and what comes of it if one does not (S88)."""
+    names = one_line(", ".join(message.organizations))
+    return (
+        voice.identifier(message.handle),
+        voice.paragraph("mail.password_expiring.when", {"instant": voice.instant(message.expires_at)}),
+        voice.paragraph("mail.password_expiring.why", {"count": message.max_age_days, "organizations": names}),
+        voice.paragraph("mail.password_expiring.now"),
+        voice.button("mail.password_expiring.button", PASSWORD_PATH),
+        voice.paragraph("mail.password_expiring.otherwise"),
+        SmallPrint(voice.say("mail.password_expiring.link")),
+    )
+
+
+def _days_left(message: PasswordExpiring, now: datetime | None) -> int:
+    """The number of the reminder (S89); fewer, if the mail has been held up since."""
+    left = -(-(message.expires_at - now) // timedelta(days=1)) if now is not None else message.days
+    return max(1, min(message.days, left))
 
 
 def _footer(voice: _Voice) -> tuple[Block, ...]:

@@ -1,4 +1,4 @@
-"""What the mail room knows: the messages we send, the rows of the outbox, and when to try again.
+"""What the mail room knows: the messages we send and the rows of the outbox.
 
 A message is a small record; its words are chosen only when it is sent (:mod:`portico.mail.letters`), so the outbox
 never holds a rendered body. A field annotated :data:`Secret` opens something: it is sealed in the outbox, erased once
@@ -192,6 +192,17 @@ class OrganizationInvitation(_Parameters, frozen=True, kw_only=True, tag="organi
     time_zone: str = ""
 
 
+class PasswordExpiring(_Parameters, frozen=True, kw_only=True, tag="password_expiring"):
+    """The password expires in ``days`` days (S88, S89): by whose word, after how many days, and when exactly."""
+
+    handle: str
+    days: int
+    expires_at: datetime
+    max_age_days: int
+    organizations: tuple[str, ...]
+    time_zone: str = ""
+
+
 MailMessage: TypeAlias = (
     PasswordResetLink
     | PasswordChanged
@@ -210,6 +221,7 @@ MailMessage: TypeAlias = (
     | SignUpCode
     | AccountExists
     | OrganizationInvitation
+    | PasswordExpiring
     | TestMessage
 )
 
@@ -324,7 +336,7 @@ def kind_of(message: MailMessage) -> str:
 def dead_at(message: MailMessage) -> datetime | None:
     """When what a message carries stops working; None if it carries nothing that does."""
     match message:
-        case PasswordResetLink() | SignUpCode() | OrganizationInvitation():
+        case PasswordResetLink() | SignUpCode() | OrganizationInvitation() | PasswordExpiring():
             return message.expires_at
         case AddressChangeAsked() | NewAddressCode() | EnrolmentCode():
             return message.code_until

@@ -1,4 +1,4 @@
-"""When a mail is tried again, and when no more. Pure."""
+"""When a mail that could not be handed over is tried again, and until when. Pure but for the chance it is given."""
 
 from datetime import datetime, timedelta
 

@@ -21,7 +21,8 @@ from portico.kernel.errors import Misconfigured
 from portico.kernel.messages import Catalogues
 from portico.kernel.normalise import one_line
 from portico.kernel.shades import dark_shades, light_shades
-from portico.mail.letters import Letter, compose
+from portico.mail.blocks import Letter
+from portico.mail.letters import compose
 from portico.mail.model import MailMessage, wire_address
 
 _LINE = 76
@@ -52,7 +53,7 @@ class Stationery:
         self, message: MailMessage, *, mail_id: str, recipient: str, language: str, now: datetime
     ) -> EmailMessage:
         """A whole mail. ``recipient`` is a wire address; the same ``mail_id`` always gives the same Message-ID."""
-        letter = compose(message, language, self._brand, self._base_url, self._catalogues)
+        letter = compose(message, language, self._brand, self._base_url, self._catalogues, now)
         mail = EmailMessage(policy=email.policy.SMTP)
         mail["From"] = _mailbox(self.from_address, self._brand.name)
         mail["To"] = _mailbox(recipient)

@@ -18,13 +18,14 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database
-from portico.factors.methods import list_methods
+from portico.factors.methods import count_former_passwords, list_methods
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
 from portico.mail.service import Mail
 from portico.my_account.address.store import list_changes
 from portico.my_account.step_up import prove_password
+from portico.reminders.service import Reminders
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.service import SignIn
@@ -133,8 +134,22 @@ class ExportedMail(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: datetime | None
 
 
+class ExportedReminder(msgspec.Struct, frozen=True, kw_only=True):
+    """A reminder that a password was about to expire."""
+
+    password_set_at: datetime
+    expires_at: datetime
+    days: int
+    state: str
+    created_at: datetime
+    changed_at: datetime
+
+
 class Export(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole document; ``is_complete`` is false where a list was cut."""
+    """The whole document; ``is_complete`` is false where a list was cut.
+
+    ``former_passwords`` is how many are kept, as hashes, so that they are not used again.
+    """
 
     format: str
     version: int
@@ -143,12 +158,14 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     account: ExportedAccount
     picture: ExportedPicture | None
     sign_in_methods: list[ExportedMethod]
+    former_passwords: int
     sessions: list[ExportedSession]
     devices: list[ExportedDevice]
     address_changes: list[ExportedAddressChange]
     history: list[ExportedEvent]
     names: list[ExportedName]
     mails: list[ExportedMail]
+    password_reminders: list[ExportedReminder]
 
 
 class OwnData:
@@ -163,6 +180,7 @@ class OwnData:
         pictures: Pictures,
         audit: Audit,
         mail: Mail,
+        reminders: Reminders,
         sessions: Sessions,
         sign_in: SignIn,
         list_max: int = LIST_MAX,
@@ -173,6 +191,7 @@ class OwnData:
         self._pictures = pictures
         self._audit = audit
         self._mail = mail
+        self._reminders = reminders
         self._sessions = sessions
         self._sign_in = sign_in
         self._list_max = list_max
@@ -208,6 +227,7 @@ class OwnData:
             account=_exported(account, ExportedAccount),
             picture=_picture(picture) if picture else None,
             sign_in_methods=[_exported(method, ExportedMethod) for method in methods],
+            former_passwords=await count_former_passwords(database, account_id),
             sessions=[_exported(session, ExportedSession) for session in sessions],
             devices=[_exported(device, ExportedDevice) for device in devices],
             address_changes=[
@@ -233,6 +253,10 @@ class OwnData:
                     settled_at=mail.settled_at,
                 )
                 for mail in mails[: self._list_max]
+            ],
+            password_reminders=[
+                _exported(reminder, ExportedReminder)
+                for reminder in await self._reminders.list_of_account(account_id, self._list_max)
             ],
         )
 

@@ -65,6 +65,7 @@ WORDED: Mapping[EventKind, str] = {
     EventKind.MEMBER_LEFT: "history.member_left",
     EventKind.INVITATION_ACCEPTED: "history.invitation_accepted",
     EventKind.POLICY_PUT_OFF: "history.policy_put_off",
+    EventKind.PASSWORD_REMINDED: "history.password_reminded",
     EventKind.CHANGE_FORCED: "history.change_forced",
     EventKind.RESET_SENT: "history.reset_sent",
     EventKind.ENDED_BY_ADMIN: "history.ended_by_admin",

@@ -17,6 +17,8 @@ from portico.organizations.policies.standing import OrganizationAsks, Standings
 from portico.organizations.rules import Actor
 from portico.organizations.service import Organizations
 from portico.organizations.wording import list_asks, list_folded
+from portico.reminders.model import Expiry
+from portico.reminders.service import Reminders
 from portico.sessions.model import SignedIn
 
 
@@ -48,10 +50,11 @@ class InTheEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnOrganizations(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it; ``in_the_end`` is empty where fewer than two ask for anything."""
+    """All of it; ``in_the_end`` is empty where fewer than two ask for anything. ``expiry`` is that of the password."""
 
     organizations: list[OwnOrganization]
     in_the_end: list[InTheEnd]
+    expiry: Expiry | None = None
 
 
 class Belongings:
@@ -65,6 +68,7 @@ class Belongings:
         accounts: Accounts,
         organizations: Organizations,
         memberships: Memberships,
+        reminders: Reminders,
         standings: Standings,
     ) -> None:
         self._database = database
@@ -72,6 +76,7 @@ class Belongings:
         self._accounts = accounts
         self._organizations = organizations
         self._memberships = memberships
+        self._reminders = reminders
         self._standings = standings
 
     async def look(self, signed_in: SignedIn) -> OwnOrganizations:
@@ -87,7 +92,11 @@ class Belongings:
             InTheEnd(sentence=sentence, organizations=names) for sentence, names in list_folded(standing.enforced)
         ]
         is_several = sum(1 for one in found if one.asks and one.asks.sentences) > 1
-        return OwnOrganizations(organizations=found, in_the_end=in_the_end if is_several else [])
+        return OwnOrganizations(
+            organizations=found,
+            in_the_end=in_the_end if is_several else [],
+            expiry=await self._reminders.find_own_expiry(account),
+        )
 
     async def get(self, signed_in: SignedIn, organization_id: str) -> OwnOrganization:
         """One of one's organizations; raises NotFound for any other."""

@@ -56,10 +56,15 @@ class InTheEndView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnOrganizationsView(msgspec.Struct, frozen=True, kw_only=True):
-    """One's organizations; ``in_the_end`` is empty where fewer than two ask for anything."""
+    """One's organizations; ``in_the_end`` is empty where fewer than two ask for anything.
+
+    ``password_expires_at``: when one's password has to be changed, because ``password_asked_by`` ask for that.
+    """
 
     organizations: list[OwnOrganizationView]
     in_the_end: list[InTheEndView]
+    password_expires_at: datetime | None = None
+    password_asked_by: tuple[str, ...] = ()
 
 
 class OwnOrganizationsApi:
@@ -103,7 +108,13 @@ class OwnOrganizationsApi:
             InTheEndView(asked=self._sentence(one.sentence, language), organizations=list(one.organizations))
             for one in own.in_the_end
         ]
-        return json_response(OwnOrganizationsView(organizations=organizations, in_the_end=in_the_end))
+        view = OwnOrganizationsView(
+            organizations=organizations,
+            in_the_end=in_the_end,
+            password_expires_at=own.expiry.expires_at if own.expiry else None,
+            password_asked_by=own.expiry.organizations if own.expiry else (),
+        )
+        return json_response(view)
 
     def _ask(self, ask: Ask | None, language: str) -> AskView | None:
         if ask is None:

@@ -41,6 +41,7 @@ class OwnOrganizationsPages:
             "my_account/organizations.html",
             organizations=[(one, member_words(one.membership)) for one in own.organizations],
             in_the_end=own.in_the_end,
+            expiry=own.expiry,
             notice=notice.said_message(),
             failure=notice.shown_failure(),
         )

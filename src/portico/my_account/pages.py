@@ -103,6 +103,7 @@ class MyAccountPages:
             language=account.language,
             time_zone=account.time_zone.replace("_", " "),
             methods=await self._profile.list_methods(signed_in),
+            expiry=await self._profile.find_expiry(signed_in),
             sessions=len(await self._my_account.list_sessions(signed_in)),
             notice=notice.said_message(),
             failure=notice.shown_failure(),

@@ -13,6 +13,8 @@ from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Conflict, NotFound
 from portico.my_account.step_up import prove_password
+from portico.reminders.model import Expiry
+from portico.reminders.service import Reminders
 from portico.sessions.model import SignedIn
 from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
@@ -31,6 +33,7 @@ class OwnProfile:
         accounts: Accounts,
         profiles: Profiles,
         pictures: Pictures,
+        reminders: Reminders,
         sign_in: SignIn,
     ) -> None:
         self._database = database
@@ -38,6 +41,7 @@ class OwnProfile:
         self._accounts = accounts
         self._profiles = profiles
         self._pictures = pictures
+        self._reminders = reminders
         self._sign_in = sign_in
 
     async def change(self, signed_in: SignedIn, profile: Profile, version: int) -> None:
@@ -96,6 +100,10 @@ class OwnProfile:
     async def list_methods(self, signed_in: SignedIn) -> list[SignInMethod]:
         """The ways in which one can sign in."""
         return await list_methods(self._database, signed_in.account.id)
+
+    async def find_expiry(self, signed_in: SignedIn) -> Expiry | None:
+        """When one's password expires, and by whose word; None if it does not."""
+        return await self._reminders.find_own_expiry(signed_in.account)
 
     def _handle_failure(self, account: Account, refusal: HandleRefusal) -> Failure:
         params: dict[str, int] = {}

@@ -75,13 +75,18 @@ class PictureView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MethodView(msgspec.Struct, frozen=True, kw_only=True):
-    """A way to sign in. ``through_mailbox``: it was set by way of the mailbox alone."""
+    """A way to sign in. ``through_mailbox``: it was set by way of the mailbox alone.
+
+    ``expires_at``: when the password has to be changed, because ``expires_asked_by`` ask for that.
+    """
 
     kind: ProofKind
     added_at: datetime
     changed_at: datetime
     used_at: datetime | None
     through_mailbox: bool
+    expires_at: datetime | None = None
+    expires_asked_by: tuple[str, ...] = ()
 
 
 class MethodsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,7 +191,9 @@ class ProfileApi:
 
     async def list_methods(self, request: Request) -> Response:
         """How one can sign in."""
-        methods = await self._profile.list_methods(await self._gate.get_signed_in(request))
+        signed_in = await self._gate.get_signed_in(request)
+        methods = await self._profile.list_methods(signed_in)
+        expiry = await self._profile.find_expiry(signed_in)
         views = [
             MethodView(
                 kind=method.kind,
@@ -194,6 +201,8 @@ class ProfileApi:
                 changed_at=method.changed_at,
                 used_at=method.used_at,
                 through_mailbox=method.through_mailbox,
+                expires_at=expiry.expires_at if expiry and method.kind is ProofKind.PASSWORD else None,
+                expires_asked_by=expiry.organizations if expiry and method.kind is ProofKind.PASSWORD else (),
             )
             for method in methods
         ]

@@ -12,7 +12,7 @@ from portico.my_account.step_up import prove_password
 from portico.sessions.model import BrowserToken, KnownDevice, OpenSession, SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.answers import NewPasswordAnswer
-from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, ChangedMeanwhile, PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
@@ -58,15 +58,13 @@ class MyAccount:
         if signed_in is None:
             raise NotFound("no session")
         account_id, about = signed_in.account.id, own_data_of(signed_in.account)
-        policy = (await self._criteria.get(account_id)).policy
-        failure = self._password_change.find_plain_failure(answer, about, policy)
+        asked = await self._criteria.get(account_id)
+        failure = self._password_change.find_plain_failure(answer, about, asked.policy)
         if failure is None:
             failure = await prove_password(self._sign_in, self._clock, visitor, current_password)
-        if failure is None:
-            failure = await self._password_change.find_failure(self._database, account_id, answer, about, policy)
-        if failure is not None:
-            return PasswordChanged(failure=failure)
-        new = await self._password_change.prepare(answer)
+        new = failure or await self._password_change.choose(account_id, answer, about, asked)
+        if isinstance(new, Failure):
+            return PasswordChanged(failure=new)
         now = self._clock.now()
 
         async def body(tx: Transaction) -> BrowserToken | None:
@@ -80,8 +78,8 @@ class MyAccount:
 
         try:
             return PasswordChanged(browser=await self._database.transact(body))
-        except AskedMoreMeanwhile as more:
-            return PasswordChanged(failure=more.failure)
+        except (AskedMoreMeanwhile, ChangedMeanwhile) as late:
+            return PasswordChanged(failure=late.failure)
 
     async def list_sessions(self, signed_in: SignedIn) -> list[OpenSession]:
         """One's open sessions."""

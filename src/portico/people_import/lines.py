@@ -13,8 +13,8 @@ import msgspec
 
 from portico.kernel.errors import BadInput
 
-LINE_MAX = 16 * 1024
-"""Bytes of one line; a person takes some five hundred."""
+LINE_MAX = 32 * 1024
+"""Bytes of one line; a person takes some five hundred, with many former passwords some fifteen thousand."""
 _PIECE = 1024 * 1024
 
 

@@ -12,6 +12,7 @@ import msgspec
 from portico.accounts.service import NAME_MAX, RESERVED_HANDLES
 from portico.factors.foreign_hashes import HashProblem
 from portico.factors.hash_dialects import KeycloakCredential, read_hash, read_keycloak
+from portico.factors.model import HISTORY_MAX
 from portico.kernel.normalise import address_key, handle_key, one_line
 from portico.kernel.zones import is_zone
 from portico.people_import.lines import Line
@@ -34,12 +35,17 @@ class PersonLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     time_zone: str = ""
     password_hash: str | None = None
     keycloak: KeycloakCredential | None = None
+    password_changed_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    password_history: Annotated[list[str | KeycloakCredential], msgspec.Meta(max_length=HISTORY_MAX)] = []
     is_disabled: bool = False
     created_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who can move in: ``secret`` is their hash in the form in which it is stored."""
+    """Somebody who can move in: ``secret`` is their hash in the form in which it is stored.
+
+    ``former_secrets`` are those of the passwords they had before, newest first.
+    """
 
     line: int
     address: str
@@ -50,6 +56,8 @@ class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     time_zone: str
     secret: bytes | None
+    password_changed_at: datetime | None
+    former_secrets: tuple[bytes, ...]
     is_disabled: bool
     created_at: datetime | None
 
@@ -79,6 +87,9 @@ class Reader:
         code = secret.value if isinstance(secret, HashProblem) else self._find_fault(person)
         if code:
             return Refusal(line=line.number, code=code)
+        former = _find_former(person, line.number)
+        if isinstance(former, Refusal):
+            return former
         return Newcomer(
             line=line.number,
             address=person.address,
@@ -89,6 +100,8 @@ class Reader:
             language=self._find_language(person) or "",
             time_zone=person.time_zone if is_zone(person.time_zone) else "",
             secret=secret if isinstance(secret, bytes) else None,
+            password_changed_at=person.password_changed_at,
+            former_secrets=former,
             is_disabled=person.is_disabled,
             created_at=person.created_at,
         )
@@ -105,9 +118,14 @@ class Reader:
             ("name_too_long", max(map(len, names)) > NAME_MAX),
             ("language_unknown", self._find_language(person) is None),
             ("time_zone_unknown", person.time_zone not in _NO_ZONE and not is_zone(person.time_zone)),
-            ("created_at_impossible", not _EARLIEST <= (person.created_at or self._now) <= self._now),
+            ("created_at_impossible", not self._is_possible(person.created_at)),
+            ("password_missing", _has_clocks(person) and person.password_hash is None and person.keycloak is None),
+            ("password_changed_at_impossible", not self._is_possible(person.password_changed_at)),
         )
         return next((code for code, is_so in faults if is_so), "")
+
+    def _is_possible(self, at: datetime | None) -> bool:
+        return at is None or _EARLIEST <= at <= self._now
 
     def _find_language(self, person: PersonLine) -> str | None:
         """The language as we name it: ``de`` for ``de-AT`` too."""
@@ -134,13 +152,30 @@ def _decode(line: Line) -> PersonLine | Refusal:
 
 
 def _find_secret(person: PersonLine) -> bytes | HashProblem | None:
-    if person.password_hash is not None:
-        found = read_hash(person.password_hash)
-    elif person.keycloak is not None:
-        found = read_keycloak(person.keycloak)
-    else:
-        return None
+    given = person.keycloak if person.password_hash is None else person.password_hash
+    return None if given is None else _read_secret(given)
+
+
+def _find_former(person: PersonLine, line: int) -> tuple[bytes, ...] | Refusal:
+    """The hashes of the passwords before; of several that are not taken, the first is told."""
+    found: list[bytes] = []
+    for at, given in enumerate(person.password_history):
+        secret = _read_secret(given)
+        if isinstance(secret, HashProblem):
+            return Refusal(line=line, code=secret.value, detail=f"password_history[{at}]")
+        found.append(secret)
+    return tuple(found)
+
+
+def _read_secret(given: str | KeycloakCredential) -> bytes | HashProblem:
+    """A hash in the form in which it is stored, or why it is not taken."""
+    found = read_hash(given) if isinstance(given, str) else read_keycloak(given)
     return found if isinstance(found, HashProblem) else found.write().encode()
+
+
+def _has_clocks(person: PersonLine) -> bool:
+    """Whether a line says something about a password beside its hash."""
+    return person.password_changed_at is not None or bool(person.password_history)
 
 
 def _holds_null(person: PersonLine) -> bool:

@@ -209,8 +209,9 @@ class PeopleImport:
             recorded_as=Event(kind=EventKind.ACCOUNT_IMPORTED, details=details),
         )
         if person.secret is not None:
-            new = NewPassword(secret=person.secret)
+            new = NewPassword(secret=person.secret, set_at=person.password_changed_at)
             await self._password.set_password(tx, now, account.id, new, PasswordProperties())
+            await self._password.import_former(tx, now, account.id, person.former_secrets)
 
     async def _already_there(
         self, reader: DatabaseReader, digest: str, person: Newcomer, account: Account

@@ -3,16 +3,18 @@
 Checked and hashed outside the transaction, stored inside. Until then there is no account row and no password anywhere.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
 from portico.accounts.service import Accounts, clean_names
-from portico.database.engine import Reader, Transaction
+from portico.database.engine import Database, Reader, Transaction
 from portico.factors.model import OwnData, PasswordProperties
 from portico.factors.password import NewPassword, PasswordFactor
 from portico.factors.proof import Failure
-from portico.kernel.errors import BadInput
+from portico.kernel.errors import BadInput, Conflict
 from portico.kernel.normalise import address_key
 from portico.kernel.zones import is_zone
 from portico.mail.service import Mail
@@ -20,10 +22,12 @@ from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
 from portico.signin.joining import Joining
-from portico.signin.new_password import PasswordChange, require_met
+from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange, require_met
 from portico.signin.password_criteria import PasswordCriteria
 
 TAKEN = Failure(code="signup.address_taken")
+_CREATIONS = 5
+T = TypeVar("T")
 
 
 class AccountCreation:
@@ -48,10 +52,10 @@ class AccountCreation:
         self._criteria = criteria
         self._terms = terms
 
-    async def find_failure(
+    async def prepare(
         self, reader: Reader, attempt: Attempt, answer: CreateAccountAnswer, now: datetime
-    ) -> Failure | None:
-        """Why an account cannot be made of an answer; None if it can."""
+    ) -> NewPassword | Failure:
+        """The password of an answer, hashed; or why no account can be made of it."""
         if await self._accounts.find_by_key(reader, address_key(attempt.identifier) or "") is not None:
             return TAKEN
         try:
@@ -63,11 +67,7 @@ class AccountCreation:
         chosen = NewPasswordAnswer(new_password=answer.new_password, repeat_password=answer.repeat_password)
         about = OwnData(address=attempt.identifier, first_name=answer.first_name, last_name=answer.last_name)
         policy = (await self._criteria.find_for(reader, attempt, now)).policy
-        return await self._password_change.find_failure(reader, None, chosen, about, policy)
-
-    async def prepare(self, answer: CreateAccountAnswer) -> NewPassword:
-        """Hash the password of an answer for which :meth:`find_failure` found nothing."""
-        return await self._password.prepare(answer.new_password)
+        return await self._password_change.choose_first(chosen, about, policy)
 
     async def apply(
         self, tx: Transaction, now: datetime, attempt: Attempt, answer: CreateAccountAnswer, new: NewPassword
@@ -96,3 +96,17 @@ class AccountCreation:
             attempt, account_id=account.id, epoch=account.epoch, persistent=answer.stay_signed_in
         )
         return created.with_proof(proof).with_mark(Mark.ACCOUNT_CREATED)
+
+    async def create(
+        self, database: Database, attempt: Attempt, body: Callable[[Transaction], Awaitable[T]]
+    ) -> T | Failure:
+        """Run the transaction that creates an attempt's account; or why nothing came of it, and nothing was changed."""
+        for _ in range(_CREATIONS):
+            try:
+                return await database.transact(body)
+            except AskedMoreMeanwhile as more:
+                return more.failure
+            except Conflict:  # somebody was faster: with the address, or with the Portico ID made from it
+                if await self._accounts.find_by_identifier(database, attempt.identifier) is not None:
+                    break
+        return TAKEN

@@ -9,6 +9,7 @@ from portico.signin.answers import (
     CreateAccountAnswer,
     NewPasswordAnswer,
     RecoverySavedAnswer,
+    ReminderAnswer,
     ResendAnswer,
     TotpEnrolmentAnswer,
 )
@@ -50,6 +51,7 @@ def read_answer(form: StepForm) -> Answer:
         "save_recovery_code": RecoverySavedAnswer(confirmed=bool(form.confirmed)),
         "change_password": NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password),
         "announced": AnnouncementAnswer(now=bool(form.now)),
+        "reminder": ReminderAnswer(now=bool(form.now)),
         "create_account": _new_account(form),
     }
     answer = answers.get(form.step)

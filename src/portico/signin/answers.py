@@ -18,6 +18,7 @@ from portico.factors.contract import (
 )
 from portico.factors.proof import ProofKind
 from portico.kernel.normalise import IDENTIFIER_MAX
+from portico.signin.attempt import Mark
 from portico.signin.steps import (
     Announced,
     ChangePassword,
@@ -25,6 +26,7 @@ from portico.signin.steps import (
     Enrol,
     Identify,
     Prove,
+    RemindPassword,
     SaveRecoveryCode,
     Step,
     VerifyEmail,
@@ -67,12 +69,22 @@ class CreateAccountAnswer(
     time_zone: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
+class NowOrLater(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether to do ``now`` what may also be done later."""
+
+    now: bool
+
+
 class AnnouncementAnswer(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="announcement"
+    NowOrLater, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="announcement"
 ):
     """Whether to do ``now`` what will be asked, or later."""
 
-    now: bool
+
+class ReminderAnswer(
+    NowOrLater, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="reminder"
+):
+    """Whether to change ``now`` the password that expires soon, or later."""
 
 
 class TotpEnrolmentAnswer(
@@ -103,6 +115,7 @@ Answer: TypeAlias = (
     | CreateAccountAnswer
     | NewPasswordAnswer
     | AnnouncementAnswer
+    | ReminderAnswer
 )
 
 PROOF_KINDS: dict[type[ProofAnswer], ProofKind] = {
@@ -126,6 +139,7 @@ _STEPS: dict[type[Answer], type[Step]] = {
     RecoverySavedAnswer: SaveRecoveryCode,
     NewPasswordAnswer: ChangePassword,
     AnnouncementAnswer: Announced,
+    ReminderAnswer: RemindPassword,
 }
 """Which step each answer is one to; a test holds that none is missing."""
 
@@ -146,3 +160,10 @@ def is_fitting(answer: Answer, step: Step) -> bool:
 def is_overtaken(answer: Answer, step: Step) -> bool:
     """Whether somebody is setting up what has been set up elsewhere meanwhile, which they are told."""
     return isinstance(answer, TotpEnrolmentAnswer) and isinstance(step, Prove) and ProofKind.TOTP in step.kinds
+
+
+def mark_of(answer: NowOrLater) -> Mark:
+    """What an answer leaves with the attempt."""
+    if isinstance(answer, ReminderAnswer):
+        return Mark.REMINDER_TAKEN if answer.now else Mark.REMINDER_PUT_OFF
+    return Mark.ANNOUNCED_TAKEN if answer.now else Mark.ANNOUNCED_PUT_OFF

@@ -37,7 +37,7 @@ from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.renewal import Renewal, Renewed
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Setup, Situation
-from portico.signin.steps import Announced, Finished, Refused, RefusedReason, Step
+from portico.signin.steps import Announced, Finished, Refused, RefusedReason, RemindPassword, Step
 from portico.web.body import read_json
 from portico.web.json import json_response, no_content
 from portico.web.pages import Pages
@@ -85,7 +85,8 @@ class FailureView(msgspec.Struct, frozen=True, kw_only=True):
 class TokensView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An access token for ``Authorization: Bearer``, and the refresh token that buys the next pair.
 
-    ``announced`` is what organizations are going to ask of the owner, where that takes doing something.
+    ``announced`` is what organizations are going to ask of the owner, where that takes doing something; ``reminder``
+    says that their password expires soon.
     """
 
     access_token: str
@@ -93,6 +94,7 @@ class TokensView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     refresh_token: str
     refresh_expires_at: datetime
     announced: Announced | None = None
+    reminder: RemindPassword | None = None
 
 
 class SetupView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -212,7 +214,7 @@ class SignInApi:
         renewed = await self._renewal.refresh(body.refresh_token)
         match renewed:
             case Renewed():
-                return json_response(_tokens(renewed.tokens, renewed.announced))
+                return json_response(_tokens(renewed.tokens, renewed.announced, renewed.reminder))
             case None:
                 raise NotSignedIn("the refresh token is worthless")
             case _:
@@ -276,9 +278,10 @@ def _setup(setup: Setup | None) -> SetupView | None:
     return SetupView(totp_uri=setup.totp_uri, totp_key=setup.totp_key, recovery_code=setup.recovery_code)
 
 
-def _tokens(pair: TokenPair, announced: Announced | None = None) -> TokensView:
+def _tokens(pair: TokenPair, announced: Announced | None = None, reminder: RemindPassword | None = None) -> TokensView:
     return TokensView(
         announced=announced,
+        reminder=reminder,
         access_token=pair.access_token,
         expires_at=pair.expires_at,
         refresh_token=pair.refresh_token,

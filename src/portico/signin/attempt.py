@@ -53,6 +53,8 @@ class Mark(StrEnum):
     ANNOUNCED_PUT_OFF = "announced_put_off"
     FACTOR_ENROLLED = "factor_enrolled"
     RECOVERY_CODE_SAVED = "recovery_code_saved"
+    REMINDER_TAKEN = "reminder_taken"
+    REMINDER_PUT_OFF = "reminder_put_off"
 
 
 class FactorChange(StrEnum):

@@ -5,7 +5,10 @@ import msgspec
 from portico.factors.password_rules import REFUSED
 from portico.kernel.messages import Catalogues, Message, message
 from portico.kernel.normalise import PASSWORD_MAX
-from portico.signin.password_criteria import AskedCriteria
+from portico.signin.password_criteria import HISTORY, AskedCriteria
+
+_COUNTED = ("length", HISTORY)
+"""The criteria whose sentence has a number."""
 
 
 class CriterionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,5 @@ def criteria_view(asked: AskedCriteria, catalogues: Catalogues, language: str) -
 
 
 def _sentence(code: str, count: int) -> Message:
-    return (
-        message("password.criterion.length", count=count) if code == "length" else message(f"password.criterion.{code}")
-    )
+    said = f"password.criterion.{code}"
+    return message(said, count=count) if code in _COUNTED else message(said)

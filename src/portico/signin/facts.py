@@ -19,6 +19,8 @@ class ChangeReason(StrEnum):
     ASKED = "asked"
     """An organization has all passwords changed that are older than its policy."""
     EXPIRED = "expired"
+    EXPIRES_SOON = "expires_soon"
+    """Chosen by its owner, who was reminded."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +45,14 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PasswordRule(msgspec.Struct, frozen=True, kw_only=True):
-    """How old a password may be: not over ``max_age``, and not from before ``changed_since``; and who asks for that."""
+    """How old a password may be: not over ``max_age``, and not from before ``changed_since``; and who asks for that.
+
+    Its owner is reminded at sign-in from ``remind_within`` before its end on, if anybody wants that.
+    """
 
     max_age: timedelta | None = None
     max_age_asked_by: tuple[str, ...] = ()
+    remind_within: timedelta | None = None
     changed_since: datetime | None = None
     changed_since_asked_by: tuple[str, ...] = ()
 
@@ -104,6 +110,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``enrollable`` are the kinds of second factor that can be set up here, the one to offer first in front.
     ``blocked_until`` is set when a try was refused: the instant when one will be free again. ``resend_at`` is when
     another code may be asked for, where one was mailed. ``terms`` are those whoever creates an account must accept.
+    ``reminder_rests``: reminded that the password expires soon, its owner has said "later" less than a day ago.
     """
 
     now: datetime
@@ -116,3 +123,4 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     resend_at: datetime | None = None
     terms: Terms | None = None
     invited: Invited | None = None
+    reminder_rests: bool = False

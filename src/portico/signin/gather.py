@@ -18,9 +18,11 @@ from portico.kernel.tokens import NOBODY
 from portico.organizations.folding import FoldedPolicy
 from portico.organizations.policies.standing import Standing, Standings
 from portico.organizations.policy import EnrolmentProof
+from portico.reminders.service import Reminders
 from portico.signin.attempt import Attempt, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts, PasswordRule, Person, Policy, Terms
 from portico.signin.joining import Joining, belonging_to
+from portico.signin.rules import find_reminder
 
 _OFFERED = (ProofKind.PASSKEY, ProofKind.TOTP)
 """The second factors there can be, the default first (D17)."""
@@ -38,6 +40,7 @@ class Gatherer:
         standings: Standings,
         joining: Joining,
         enrollable: Collection[ProofKind],
+        reminders: Reminders,
         terms: Terms | None = None,
     ) -> None:
         """``enrollable``: the kinds of factor that can be proven in this deployment, or set up in it."""
@@ -47,6 +50,7 @@ class Gatherer:
         self._standings = standings
         self._joining = joining
         self._enrollable = tuple(kind for kind in _OFFERED if kind in enrollable)
+        self._reminders = reminders
         self._terms = terms
 
     async def gather(
@@ -65,7 +69,7 @@ class Gatherer:
         if account is not None and attempt.proofs:
             joining = belonging_to(invited)
             policy = policy_of(await self._standings.find(reader, account.memberships, now, joining=joining))
-        return Facts(
+        facts = Facts(
             now=now,
             attempt=attempt,
             person=_person(account, password) if account else None,
@@ -77,6 +81,10 @@ class Gatherer:
             terms=self._terms,
             invited=invited,
         )
+        if find_reminder(facts) is None:
+            return facts
+        rests = await self._reminders.is_put_off(reader, account_id, now)
+        return msgspec.structs.replace(facts, reminder_rests=rests)
 
     async def _list_enrolled(self, reader: Reader, account_id: str, *, has_password: bool) -> tuple[ProofKind, ...]:
         """What the account can prove itself with, the default second factor before what stands in for it (D17)."""
@@ -114,12 +122,20 @@ def _policy(folded: FoldedPolicy) -> Policy:
         password=PasswordRule(
             max_age=timedelta(days=days.value) if days.value is not None else None,
             max_age_asked_by=days.organizations,
+            remind_within=_earliest_reminder(folded),
             changed_since=since.value,
             changed_since_asked_by=since.organizations,
         ),
         session_span=_hours(folded.session_hours.value),
         idle_span=_hours(folded.idle_hours.value),
     )
+
+
+def _earliest_reminder(folded: FoldedPolicy) -> timedelta | None:
+    """How long before the end the first reminder comes, of those that come after the password was set."""
+    age = folded.max_age_days.value
+    possible = [days for days in folded.reminder_days.value if age is not None and days < age]
+    return timedelta(days=max(possible)) if possible else None
 
 
 def _demands(folded: FoldedPolicy) -> tuple[Demand, ...]:

@@ -13,6 +13,7 @@ from portico.factors.password import PasswordFactor
 from portico.kernel.errors import NotFound, NotSignedIn
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import NewDevice
+from portico.reminders.service import Reminders
 from portico.security.notices import SecurityNotices
 from portico.security.rules import has_second_factor, lifts_freeze
 from portico.sessions.devices import device_name
@@ -39,6 +40,7 @@ class Outcomes:
         notices: SecurityNotices,
         password: PasswordFactor,
         second_factors: SecondFactors,
+        reminders: Reminders,
     ) -> None:
         self._accounts = accounts
         self._audit = audit
@@ -47,6 +49,7 @@ class Outcomes:
         self._notices = notices
         self._password = password
         self._second_factors = second_factors
+        self._reminders = reminders
 
     async def carry_out(
         self, tx: Transaction, outcome: Outcome, facts: Facts, visitor: Visitor, now: datetime
@@ -106,6 +109,8 @@ class Outcomes:
             await self._protection.lift_freeze(tx, now, account.id)
         if was_enrolled and has_second_factor(attempt.proofs):
             await self._password.vouch(tx, account.id, attempt.proofs)
+        if Mark.REMINDER_PUT_OFF in attempt.marks:
+            await self._reminders.put_off(tx, now, account.id)
         device_hash = attempt.device_hash or attempt.holder_hash
         if await self._sessions.is_new_device(tx, device_hash, account.id):
             notice = NewDevice(handle=account.handle, at=now, device=device_name(visitor.user_agent))

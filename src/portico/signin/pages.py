@@ -24,7 +24,7 @@ from portico.signin.answers import Answer, CreateAccountAnswer, ResendAnswer
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
-from portico.signin.reasons import announcement, names, why_change
+from portico.signin.reasons import announcement, names, reminding, why_change
 from portico.signin.second_factor_pages import SHOWN, SecondFactorPages, attempt_failure, step_path
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
@@ -38,6 +38,7 @@ from portico.signin.steps import (
     Prove,
     Refused,
     RefusedReason,
+    RemindPassword,
     SaveRecoveryCode,
     VerifyEmail,
 )
@@ -197,7 +198,7 @@ class SignInPages:
                 return self._pages.leave_notice(request, response, path, said=message("verify_email.resent"))
         return response
 
-    async def _render(self, request: Request, situation: Situation) -> Response:  # noqa: C901, PLR0911 - one for each step
+    async def _render(self, request: Request, situation: Situation) -> Response:  # noqa: C901, PLR0911, PLR0912 - one for each
         """A step as a page."""
         attempt, step = situation.attempt, situation.step
         match step:
@@ -236,6 +237,8 @@ class SignInPages:
                 )
             case Announced():
                 return self._announced(request, step, situation)
+            case RemindPassword():
+                return self._reminder(request, step, situation)
             case Refused():
                 return await self._refused(request, step, situation)
             case Finished():
@@ -252,6 +255,17 @@ class SignInPages:
             what=announcement(step),
             kind=step.what.value,
             enforced_from=step.enforced_from,
+        )
+
+    def _reminder(self, request: Request, step: RemindPassword, situation: Situation) -> Response:
+        return self._pages.show(
+            request,
+            "signin/reminder.html",
+            attempt_id=situation.attempt.id,
+            version=situation.attempt.version,
+            days=step.days,
+            expires_at=step.expires_at,
+            why=reminding(step),
         )
 
     def _verify_email(self, request: Request, step: VerifyEmail, situation: Situation) -> Response:

@@ -6,6 +6,7 @@ The floor is what the deployment asks of everybody; of a person it is the fold o
 from datetime import datetime
 
 import msgspec
+from msgspec import structs
 
 from portico.accounts.service import Accounts
 from portico.database.engine import Database, Reader
@@ -14,22 +15,32 @@ from portico.kernel.clock import Clock
 from portico.kernel.messages import Message, message
 from portico.organizations.folding import FoldedPolicy
 from portico.organizations.model import Belonging
-from portico.organizations.policies.standing import Standings
+from portico.organizations.policies.standing import Standing, Standings
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.joining import Joining, belonging_to
 
+HISTORY = "history"
+"""The code of the criterion that a new password is none of the last ones."""
+
 
 class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
-    """The criteria for one person's new password, and the names of the organizations that ask for what won."""
+    """The criteria for one person's new password, and the names of the organizations that ask for what won.
+
+    ``history`` is how many of the last passwords, the present one the first, it must not be (S87); none where there is
+    no password yet. ``history_kept`` is how many are needed for that now, or once what is announced is in force.
+    """
 
     policy: PasswordPolicy
     length_asked_by: tuple[str, ...] = ()
     composition_asked_by: tuple[str, ...] = ()
+    history: int = 0
+    history_asked_by: tuple[str, ...] = ()
+    history_kept: int = 0
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
-        """What is asked, in the order in which it is shown."""
-        return criteria(self.policy)
+        """What is asked, in the order in which it is shown; the last can be judged by the server alone (S93)."""
+        return (*criteria(self.policy), *((Criterion(HISTORY, self.history),) if self.history else ()))
 
     @property
     def asked(self) -> tuple[Message, ...]:
@@ -40,6 +51,10 @@ class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
                 for name in self.length_asked_by
             ),
             *(message("password.asked.composition", organization=name) for name in self.composition_asked_by),
+            *(
+                message("password.asked.history", organization=name, count=self.history)
+                for name in self.history_asked_by
+            ),
         )
 
 
@@ -90,7 +105,13 @@ class PasswordCriteria:
         account = await self._accounts.find_account(reader, account_id) if account_id else None
         memberships = account.memberships if account else ""
         standing = await self._standings.find(reader, memberships, now, joining=joining)
-        return _asked((standing.announced if as_announced else None) or standing.enforced)
+        folded = (standing.announced if as_announced else None) or standing.enforced
+        asked = _asked(folded)
+        return _with_history(asked, folded, _history_kept(standing)) if account is not None else asked
+
+    async def find_history_kept(self, reader: Reader, memberships: str, now: datetime) -> int:
+        """How many of the last passwords are needed of somebody with these ``memberships``."""
+        return _history_kept(await self._standings.find(reader, memberships, now))
 
 
 def _asked(folded: FoldedPolicy) -> AskedCriteria:
@@ -100,3 +121,13 @@ def _asked(folded: FoldedPolicy) -> AskedCriteria:
         length_asked_by=length.organizations,
         composition_asked_by=composition.organizations,
     )
+
+
+def _with_history(asked: AskedCriteria, folded: FoldedPolicy, kept: int) -> AskedCriteria:
+    history = folded.history
+    return structs.replace(asked, history=history.value, history_asked_by=history.organizations, history_kept=kept)
+
+
+def _history_kept(standing: Standing) -> int:
+    """What is announced counts already: who keeps nothing until then has nothing to compare with."""
+    return max(folded.history.value for folded in (standing.enforced, standing.announced) if folded is not None)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from portico.kernel.messages import Message
-from portico.signin.steps import Announced, ChangePassword
+from portico.signin.steps import Announced, ChangePassword, RemindPassword
 
 
 def why_change(step: ChangePassword) -> Message:
@@ -18,6 +18,11 @@ def why_change(step: ChangePassword) -> Message:
 def announcement(step: Announced) -> Message:
     """What is going to be asked, and by whom."""
     return Message(f"signin.announced.{step.what.value}", {"organizations": names(step.organizations)})
+
+
+def reminding(step: RemindPassword) -> Message:
+    """Who asks for a new password, and how often."""
+    return Message("signin.reminder.why", {"count": step.every_days, "organizations": names(step.organizations)})
 
 
 def names(organizations: Sequence[str]) -> str:

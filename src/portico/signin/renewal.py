@@ -19,16 +19,21 @@ from portico.signin.decide import next_step
 from portico.signin.facts import Facts
 from portico.signin.gather import Gatherer
 from portico.signin.outcomes import limits_of
+from portico.signin.rules import find_reminder
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation, Visitor
-from portico.signin.steps import Announced, Finished, Step
+from portico.signin.steps import Announced, Finished, RemindPassword, Step
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a refresh gives: the next tokens, and what organizations have announced, if anything is to be done."""
+    """What a refresh gives: the next tokens, and what organizations have announced, if anything is to be done.
+
+    ``reminder``: the password expires soon.
+    """
 
     tokens: TokenPair
     announced: Announced | None = None
+    reminder: RemindPassword | None = None
 
 
 class Renewal:
@@ -68,7 +73,8 @@ class Renewal:
             pair = await self._sessions.rotate(tx, now, signed_in, refresh_token)
             if pair is None:
                 return None
-            return Renewed(tokens=pair, announced=step if isinstance(step, Announced) else None)
+            announced = step if isinstance(step, Announced) else None
+            return Renewed(tokens=pair, announced=announced, reminder=find_reminder(facts))
 
         return await self._database.transact(body)
 

@@ -127,13 +127,12 @@ class PasswordReset:
         if judgement.proof is None or judgement.account_id is None:
             return Reset(link=await self._refuse_link(token))
         account_id = judgement.account_id
-        # Not compared with the present password: a link would then tell, try by try, what that is.
         account = await self._accounts.find_account(self._database, account_id)
-        policy = (await self._criteria.get(account_id)).policy
-        failure = await self._password_change.find_failure(self._database, None, answer, own_data_of(account), policy)
-        if failure is not None:
-            return Reset(failure=failure, account=account)
-        new = await self._password_change.prepare(answer)
+        asked = await self._criteria.get(account_id)
+        # Compared with the present password only where an organization asks: a link tells, try by try, what that is.
+        new = await self._password_change.choose(account_id, answer, own_data_of(account), asked, knows_present=False)
+        if isinstance(new, Failure):
+            return Reset(failure=new, account=account)
         beginning = Beginning(purpose=Purpose.RESET_PASSWORD, client_kind=ClientKind.BROWSER)
         attempt = self._sign_in.new_attempt(beginning, visitor, now)
         proven = with_proof(attempt, judgement.proof, judgement)

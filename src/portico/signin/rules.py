@@ -11,6 +11,7 @@ import msgspec
 
 from portico.accounts.model import AccountState
 from portico.factors.proof import ProofKind
+from portico.reminders.rules import days_left
 from portico.signin.attempt import Attempt, AttemptState, Mark, Purpose
 from portico.signin.facts import ChangeReason, Facts, Policy
 from portico.signin.second_factor.rules import (
@@ -34,6 +35,7 @@ from portico.signin.steps import (
     ProveReason,
     Refused,
     RefusedReason,
+    RemindPassword,
     SaveReason,
     Step,
     VerifyEmail,
@@ -220,6 +222,37 @@ def something_is_announced(facts: Facts) -> Step | None:
     return Announced(what=what, organizations=due.organizations, enforced_from=policy.announced_from)
 
 
+def password_expires_soon(facts: Facts) -> Step | None:
+    """The password that was proven has not long to live; to be changed now or put off for a day. At sign-in only."""
+    attempt = facts.attempt
+    signs_in = attempt.purpose in (Purpose.SIGN_IN, Purpose.ACCEPT_INVITATION) and not attempt.goes_on_with_session
+    used_it = any(proof.kind is ProofKind.PASSWORD for proof in attempt.proofs)
+    reminder = find_reminder(facts) if signs_in and used_it and attempt.demands.interaction else None
+    if reminder is None or Mark.REMINDER_PUT_OFF in attempt.marks:
+        return None
+    if Mark.REMINDER_TAKEN in attempt.marks:
+        return ChangePassword(
+            why=ChangeReason.EXPIRES_SOON, organizations=reminder.organizations, days=reminder.every_days
+        )
+    return None if facts.reminder_rests else reminder
+
+
+def find_reminder(facts: Facts) -> RemindPassword | None:
+    """That the password expires soon, if it does and anybody wants its owner to be reminded."""
+    person, rule = facts.person, facts.policy.password
+    if person is None or person.password_set_at is None or rule.max_age is None or rule.remind_within is None:
+        return None
+    expires_at = person.password_set_at + rule.max_age
+    if not timedelta(0) < expires_at - facts.now <= rule.remind_within:
+        return None
+    return RemindPassword(
+        days=days_left(expires_at, facts.now),
+        expires_at=expires_at,
+        organizations=rule.max_age_asked_by,
+        every_days=rule.max_age // timedelta(days=1),
+    )
+
+
 RULES: tuple[Rule, ...] = (
     attempt_over,
     too_many_tries,
@@ -239,6 +272,7 @@ RULES: tuple[Rule, ...] = (
     password_must_change,
     recovery_code_spent,
     something_is_announced,
+    password_expires_soon,
 )
 
 

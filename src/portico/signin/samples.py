@@ -17,6 +17,7 @@ from portico.signin.steps import (
     ProveReason,
     Refused,
     RefusedReason,
+    RemindPassword,
     SaveReason,
     SaveRecoveryCode,
     Step,
@@ -49,8 +50,13 @@ SAMPLES: tuple[Step, ...] = (
     ChangePassword(why=ChangeReason.RESET),
     ChangePassword(why=ChangeReason.FORCED),
     ChangePassword(why=ChangeReason.ASKED, organizations=("North Clinic",)),
+    ChangePassword(why=ChangeReason.EXPIRES_SOON, organizations=("North Clinic",), days=60),
     ChangePassword(why=ChangeReason.EXPIRED, organizations=("Harbour Practice", "North Clinic"), days=60),
     *(Announced(what=what, organizations=("North Clinic",), enforced_from=SAMPLE_INSTANT) for what in Announcement),
+    RemindPassword(days=10, expires_at=SAMPLE_INSTANT, organizations=("North Clinic",), every_days=60),
+    RemindPassword(
+        days=1, expires_at=SAMPLE_INSTANT, organizations=("Harbour Practice", "North Clinic"), every_days=60
+    ),
     *(Finished(outcome=outcome) for outcome in Outcome),
     *(Refused(reason=reason) for reason in RefusedReason if reason is not RefusedReason.TOO_MANY_TRIES),
     Refused(reason=RefusedReason.TOO_MANY_TRIES, until=SAMPLE_INSTANT),

@@ -6,7 +6,6 @@ Hashing happens between two transactions; the second re-reads what the first one
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from typing import assert_never
 
@@ -27,30 +26,31 @@ from portico.factors.model import own_data_of
 from portico.factors.proof import Failure, Proof, ProofKind
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
-from portico.kernel.errors import Busy, Conflict
+from portico.kernel.errors import Busy
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.kernel.tokens import NOBODY, new_id
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
 from portico.signin import store
-from portico.signin.account_creation import TAKEN, AccountCreation
+from portico.signin.account_creation import AccountCreation
 from portico.signin.answers import (
     PROOF_KINDS,
-    AnnouncementAnswer,
     Answer,
     CreateAccountAnswer,
     IdentifierAnswer,
     NewPasswordAnswer,
+    NowOrLater,
     RecoverySavedAnswer,
     ResendAnswer,
     TotpEnrolmentAnswer,
     is_fitting,
     is_overtaken,
+    mark_of,
 )
-from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, Mark, Purpose
+from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, Purpose
 from portico.signin.codes import Codes
 from portico.signin.enrolling import ENROLLED_ELSEWHERE, Enrolling
-from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
+from portico.signin.new_password import AskedMoreMeanwhile, ChangedMeanwhile, PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.second_factors import SecondFactors
 from portico.signin.setups import Setups
@@ -61,7 +61,6 @@ from portico.signin.turns import Turns, claim
 from portico.throttle.rates import TooMany
 
 _SWEEP_BATCH = 5_000
-_CREATIONS = 5
 
 
 class SignIn:
@@ -163,8 +162,8 @@ class SignIn:
             return await self._turns.fail(attempt, ENROLLED_ELSEWHERE) if was_overtaken else situation
         try:
             taken = await self._take_answer(attempt, answer, visitor)
-        except AskedMoreMeanwhile as more:
-            return await self._turns.fail(attempt, more.failure)
+        except (AskedMoreMeanwhile, ChangedMeanwhile) as late:
+            return await self._turns.fail(attempt, late.failure)
         if isinstance(taken.step, VerifyEmail):
             self._wake()
         return taken
@@ -218,8 +217,8 @@ class SignIn:
                 return await self._create_account(attempt, answer, visitor)
             case NewPasswordAnswer():
                 return await self._choose_password(attempt, answer, visitor)
-            case AnnouncementAnswer():
-                return await self._settle_announcement(attempt, answer, visitor)
+            case NowOrLater():
+                return await self._take_or_put_off(attempt, answer, visitor)
             case _:
                 assert_never(answer)
 
@@ -281,11 +280,10 @@ class SignIn:
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
         about = own_data_of(await self._accounts.find_account(self._database, attempt.account_id or NOBODY))
-        policy = (await self._criteria.find_for(self._database, attempt, self._clock.now())).policy
-        failure = await self._password_change.find_failure(self._database, attempt.account_id, answer, about, policy)
-        if failure is not None:
-            return await self._turns.fail(attempt, failure)
-        new = await self._password_change.prepare(answer)
+        asked = await self._criteria.find_for(self._database, attempt, self._clock.now())
+        new = await self._password_change.choose(attempt.account_id or NOBODY, answer, about, asked)
+        if isinstance(new, Failure):
+            return await self._turns.fail(attempt, new)
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
@@ -298,15 +296,14 @@ class SignIn:
 
         return await self._database.transact(body)
 
-    async def _settle_announcement(self, attempt: Attempt, answer: AnnouncementAnswer, visitor: Visitor) -> Situation:
-        """Go on to what was announced, or past it, and decide again."""
+    async def _take_or_put_off(self, attempt: Attempt, answer: NowOrLater, visitor: Visitor) -> Situation:
+        """Go on to what may be done now or later, or past it, and decide again."""
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
             if not await store.claim_answer(tx, attempt):
                 return await self._turns.present(tx, attempt, now)
-            mark = Mark.ANNOUNCED_TAKEN if answer.now else Mark.ANNOUNCED_PUT_OFF
-            return await self._turns.conclude(tx, attempt.with_mark(mark), visitor, now)
+            return await self._turns.conclude(tx, attempt.with_mark(mark_of(answer)), visitor, now)
 
         return await self._database.transact(body)
 
@@ -326,10 +323,9 @@ class SignIn:
 
     async def _create_account(self, attempt: Attempt, answer: CreateAccountAnswer, visitor: Visitor) -> Situation:
         """Check names and password, hash outside the transaction, create the account inside and decide again."""
-        failure = await self._account_creation.find_failure(self._database, attempt, answer, self._clock.now())
-        if failure is not None:
-            return await self._turns.fail(attempt, failure)
-        new = await self._account_creation.prepare(answer)
+        new = await self._account_creation.prepare(self._database, attempt, answer, self._clock.now())
+        if isinstance(new, Failure):
+            return await self._turns.fail(attempt, new)
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
@@ -340,12 +336,8 @@ class SignIn:
             created = await self._account_creation.apply(tx, now, attempt, answer, new)
             return whole(await self._turns.conclude(tx, created, visitor, now))
 
-        for _ in range(_CREATIONS):
-            with suppress(Conflict):  # somebody was faster: with the address, or with the Portico ID made from it
-                return await self._database.transact(body)
-            if await self._accounts.find_by_identifier(self._database, attempt.identifier) is not None:
-                break
-        return await self._turns.fail(attempt, TAKEN)
+        made = await self._account_creation.create(self._database, attempt, body)
+        return await self._turns.fail(attempt, made) if isinstance(made, Failure) else made
 
 
 def with_proof(attempt: Attempt, proof: Proof, judgement: Judgement) -> Attempt:

@@ -134,6 +134,18 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag
     enforced_from: datetime
 
 
+class RemindPassword(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="remind_password"):
+    """Change a password now that expires in so many ``days``, at ``expires_at``, or put that off for a day.
+
+    ``organizations`` ask for a new one every ``every_days`` days.
+    """
+
+    days: int
+    expires_at: datetime
+    organizations: tuple[str, ...]
+    every_days: int
+
+
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="finished"):
     """Nothing is missing."""
 
@@ -157,6 +169,7 @@ Step: TypeAlias = (
     | SaveRecoveryCode
     | ChangePassword
     | Announced
+    | RemindPassword
     | Finished
     | Refused
 )

@@ -48,6 +48,8 @@ class Limits:
     """Codes of one second factor typed for one account, on devices it does not know or on one that it does."""
     code_request: Rate = Rate(burst=5, every=timedelta(hours=1))
     """How often a code may be asked for in one attempt: never more than five times an hour (D18)."""
+    new_password: Rate = Rate(burst=20, every=timedelta(minutes=1))
+    """New passwords that are compared with an account's last ones: who may choose one could find out what those are."""
     invitation: Rate = Rate(burst=5, every=timedelta(days=1))
     """Mails by which one organization may invite one address."""
     invitation_organization: Rate = Rate(burst=1_000, every=timedelta(seconds=3.6))

@@ -112,6 +112,17 @@ class Throttle:
         taken = await self._take(tx, now, self._key("code request", attempt_id), self._limits.code_request)
         return taken if isinstance(taken, TooMany) else None
 
+    async def take_new_password(self, tx: Transaction, now: datetime, account_id: str) -> TooMany | None:
+        """Take one of the passwords that may be compared with an account's last ones."""
+        if self._limits.is_lifted:
+            return None
+        taken = await self._take(tx, now, self._key("new password", account_id), self._limits.new_password)
+        return taken if isinstance(taken, TooMany) else None
+
+    async def forgive_new_passwords(self, tx: Transaction, account_id: str) -> None:
+        """One was chosen: the next time begins anew."""
+        await store.forgive(tx, self._key("new password", account_id))
+
     async def take_invitation(
         self, tx: Transaction, now: datetime, organization_id: str, address_key: str, *, counts_together: bool = True
     ) -> TooMany | None:

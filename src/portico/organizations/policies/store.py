@@ -45,6 +45,12 @@ async def list_standing(reader: Reader, organization_ids: Collection[str], now: 
     return [StandingVersion(_version(row), row["organization"], _FEATURES.decode(row["features"])) for row in rows]
 
 
+async def list_asking(reader: Reader, after: str, limit: int) -> list[str]:
+    """The ids of organizations that have ever asked anything, those after one of them."""
+    sql = "SELECT DISTINCT organization_id FROM policies WHERE organization_id > $1 ORDER BY organization_id LIMIT $2"
+    return [row["organization_id"] for row in await reader.list_rows(sql, after, limit)]
+
+
 async def add_version(tx: Transaction, version: PolicyVersion) -> bool:
     """Add a version; False if there is one of this number already."""
     added = await tx.execute(

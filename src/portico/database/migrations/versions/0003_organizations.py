@@ -154,6 +154,43 @@ CREATE TABLE audit_reasons (
 );
 CREATE INDEX audit_reasons_by_subject ON audit_reasons (subject_id);
 
+-- The passwords an account has had before, oldest first by number, while somebody asks that they are not used again.
+-- Imported ones are kept until kept_until even where nobody asks yet.
+CREATE TABLE password_history (
+    account_id TEXT NOT NULL REFERENCES accounts,
+    number BIGINT NOT NULL,
+    secret BYTEA NOT NULL,
+    set_at BIGINT NOT NULL,
+    kept_until BIGINT,
+    PRIMARY KEY (account_id, number)
+);
+
+-- Passwords by when they were set, so that those about to expire are found without looking at the others.
+CREATE INDEX credentials_by_age ON credentials (changed_at, account_id) WHERE kind = 'password';
+
+-- The ledger of reminders: one row for an account, a password (by when it was set) and a day count (D11).
+CREATE TABLE password_reminders (
+    id TEXT PRIMARY KEY NOT NULL,
+    account_id TEXT NOT NULL REFERENCES accounts,
+    password_set_at BIGINT NOT NULL,
+    days BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    organizations TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    mail_id TEXT
+);
+CREATE UNIQUE INDEX password_reminders_once ON password_reminders (account_id, password_set_at, days);
+CREATE INDEX password_reminders_by_expiry ON password_reminders (expires_at);
+CREATE INDEX password_reminders_by_mail ON password_reminders (mail_id);
+
+-- Who was shown at sign-in that their password expires soon, and said "later".
+CREATE TABLE password_put_offs (
+    account_id TEXT PRIMARY KEY NOT NULL REFERENCES accounts,
+    put_off_at BIGINT NOT NULL
+);
+
 -- Authenticator apps and recovery codes. The last step of time of which a code was accepted: each is good once.
 ALTER TABLE credentials ADD COLUMN used_step BIGINT NOT NULL DEFAULT 0;
 CREATE UNIQUE INDEX credentials_one_totp ON credentials (account_id) WHERE kind = 'totp';
