@@ -252,6 +252,8 @@ class Doors:
             mailbox=house.mailbox,
             sender=house.stationery.from_address,
             run_jobs=house.runner.run_all_once,
+            accounts=house.accounts,
+            totp=house.totp,
         )
         return pages.endpoints()
 

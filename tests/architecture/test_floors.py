@@ -35,6 +35,7 @@ HOMES = {
     "sqlalchemy": ("portico.database",),
     "sqlite3": ("portico.database",),
     "typer": (
+        "portico.accounts_cli",
         "portico.audit_cli",
         "portico.cli",
         "portico.invitations_cli",

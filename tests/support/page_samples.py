@@ -127,6 +127,7 @@ class SamplePerson:
     identifier: str
     password: str
     about: Message
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ OPERATIONS = (
 )
 
 PEOPLE = (
-    SamplePerson("Nora North", IDENTIFIER, "Correct-Horse-1", message("development.about.plain")),
+    SamplePerson("Nora North", IDENTIFIER, "Correct-Horse-1", message("development.about.plain"), "204816"),
     SamplePerson("Peter Pause", "peter@north-clinic.example", "Correct-Horse-2", message("development.about.disabled")),
     SamplePerson("Mia Miller", "mia.miller", "", message("development.about.no_password")),
 )
