@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from portico.database.engine import Transaction
+from portico.database.lease import LeaseLost
 from portico.mail.model import MailStatus
 from portico.reminders import reminding
 from portico.reminders.model import ReminderState
@@ -94,6 +95,27 @@ async def test_two_servers_at_once_send_each_once(tmp_path: Path, database_url: 
         assert sum(counted) == len(people)
         for person in people:
             assert len(await mails(one, person.address)) == 1
+
+
+async def test_a_server_that_was_replaced_reminds_nobody(tmp_path: Path, database_url: str) -> None:  # D11
+    async with (
+        open_world(tmp_path, database_url, limits=LIFTED) as one,
+        open_world(tmp_path, database_url, limits=LIFTED) as two,
+    ):
+        nora = await one.add_person()
+        await clinic_with(one, nora)
+        one.clock.at = two.clock.at = MORNINGS[10] - timedelta(hours=1)
+        await one.house.runner.run_all_once()
+        one.clock.at = two.clock.at = MORNINGS[10]
+        lease = two.house.runner.lease
+        assert lease is not None
+        assert await lease.keep(), "the first has been silent for too long"
+        (job,) = (each for each in one.house.runner.jobs if each.name == "remind")
+        with pytest.raises(LeaseLost):
+            await job.run_once()
+        assert await mails(one) == []
+        await two.house.runner.run_all_once()
+        assert len(await mails(one)) == 1
 
 
 async def test_a_change_at_the_same_moment_leaves_no_stale_mail(free_world: World) -> None:  # S100, D11

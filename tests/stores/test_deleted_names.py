@@ -14,8 +14,8 @@ from tests.support.trail import AUDIT, NORTH, change, find, record, seal
 async def a_name_in_the_trail(database: Database, as_actor: bool) -> str:
     """Events about or by somebody, sealed; the account's id."""
     account = await add_account(database)
-    ids = {"actor_id": account.id} if as_actor else {"subject_id": account.id}
-    await record(database, NORTH, count=3, **ids)
+    subject_id, actor_id = (None, account.id) if as_actor else (account.id, None)
+    await record(database, NORTH, count=3, subject_id=subject_id, actor_id=actor_id)
     await seal(database)
     assert await find(database) == []
     return account.id

@@ -68,7 +68,7 @@ async def test_a_house_that_was_replaced_writes_nothing(houses: tuple[World, Wor
     await two.house.runner.run_all_once()
     await record(database, NORTH)
     await change(database, "UPDATE accounts SET delete_at = 1 WHERE id = $1", nora.id)
-    for name in ("seal", "sweep", "accounts", "remind"):
+    for name in ("seal", "sweep", "accounts"):
         one.house.runner.lease.fence = 1  # type: ignore[union-attr] # it has not heard of it yet
         with pytest.raises(LeaseLost):
             await job(one.house, name).run_once()
