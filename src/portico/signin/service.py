@@ -321,7 +321,7 @@ class SignIn:
             created = await self._account_creation.apply(tx, now, attempt, answer, new)
             return whole(await self.conclude(tx, created, visitor, now))
 
-        made = await self._account_creation.carry_out(self._database, attempt, body)
+        made = await self._account_creation.try_creating(self._database, attempt, body)
         return await self._fail(attempt, made) if isinstance(made, Failure) else made
 
     async def _fail(self, attempt: Attempt, failure: Failure) -> Situation:
