@@ -5,11 +5,13 @@ Those of the :class:`~portico.house.House` stand on them. Each is built once, wh
 
 from functools import cached_property
 
+from portico.accounts.model import Account
 from portico.accounts.people import KnownPeople
 from portico.accounts.pictures import Pictures
 from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
 from portico.audit.service import Audit
+from portico.database.engine import Reader
 from portico.factors.breach_filter import BreachFilter
 from portico.factors.common_passwords import CommonPasswords
 from portico.factors.contract import Factor
@@ -152,7 +154,12 @@ class Foundations:
     @cached_property
     def authority(self) -> Authority:
         """Who may change something in an organization."""
-        return Authority(self.accounts)
+
+        async def find_signed_in(reader: Reader, session_id: str) -> Account | None:
+            found = await self.sessions.find_session(reader, session_id, self.clock.now())
+            return found.account if found else None
+
+        return Authority(find_signed_in)
 
     @cached_property
     def organization_changes(self) -> OrganizationChanges:
@@ -334,7 +341,9 @@ class Foundations:
     @cached_property
     def mail_overview(self) -> MailOverview:
         """What operators see of the mail."""
-        return MailOverview(database=self.database, clock=self.clock, mail=self.mail, audit=self.audit)
+        return MailOverview(
+            database=self.database, clock=self.clock, mail=self.mail, audit=self.audit, authority=self.authority
+        )
 
     @cached_property
     def sessions(self) -> Sessions:

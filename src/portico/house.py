@@ -195,7 +195,11 @@ class House(Flow):
     def trail_reading(self) -> TrailReading:
         """The audit trail, for those who may read it."""
         return TrailReading(
-            database=self.database, clock=self.clock, audit=self.audit, organizations=self.organizations
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            organizations=self.organizations,
+            authority=self.authority,
         )
 
     @cached_property
@@ -210,6 +214,7 @@ class House(Flow):
             throttle=self.throttle,
             organizations=self.organizations,
             authority=self.authority,
+            acceptance=self.acceptance,
             languages=self.ground.catalogues.languages(),
             wake=self.wake_mail,
         )

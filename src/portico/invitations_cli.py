@@ -23,6 +23,8 @@ from portico.terminal import Config, columns, open_settings, with_house
 
 _BATCH = 100
 _HEADING = "address"
+_UNBACKED = "unbacked"
+"""What an invitation is called in the list that nobody stands for any more."""
 
 invitations = typer.Typer(no_args_is_help=True, help="Invitations to an organization: send, list, take back.")
 Named = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="The organization, by its name or its id.")]
@@ -74,7 +76,8 @@ def list_command(
         found = await house.invitations.list_invitations(
             await _find_id(house, organization), status=status, limit=limit
         )
-        return [_row(one, one.status(now)) for one in found]
+        unbacked = await house.invitations.find_unbacked(found)
+        return [_row(one, _UNBACKED if one.id in unbacked else one.status(now).value) for one in found]
 
     rows = with_house(open_settings(config), work)
     for line in columns([("id", "sent", "status", "type", "role", "mails", "to"), *rows]):
@@ -153,11 +156,11 @@ def _person(number: int, text: str, offer: Offer) -> Line:
     return Line(number=number, address=address, offer=None if any(more) else theirs)
 
 
-def _row(invitation: Invitation, status: InvitationStatus) -> tuple[str, ...]:
+def _row(invitation: Invitation, status: str) -> tuple[str, ...]:
     return (
         invitation.id,
         f"{invitation.created_at:%Y-%m-%d %H:%M}",
-        status.value,
+        status,
         invitation.member_type.value,
         invitation.role.value,
         str(invitation.mails),

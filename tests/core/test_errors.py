@@ -18,6 +18,7 @@ CODES = {
     "PorticoError": "fault",
     "BadInput": "bad_input",
     "TooLarge": "too_large",
+    "TooSlow": "too_slow",
     "NotSignedIn": "not_signed_in",
     "NotAllowed": "not_allowed",
     "ForeignRequest": "foreign_request",

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from portico.accounts.model import AccountState
 from portico.factors.proof import ProofKind
 from portico.kernel.masks import masked_address
-from portico.organizations.invitations.model import Invitation, InvitationStatus, may_grant
+from portico.organizations.invitations.model import Invitation, InvitationStatus
 from portico.organizations.model import MemberType, Role
+from portico.organizations.rules import may_grant
 from portico.signin.attempt import Mark, Purpose
 from portico.signin.decide import next_step
 from portico.signin.facts import Facts, Invited

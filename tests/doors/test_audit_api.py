@@ -16,7 +16,7 @@ from portico.audit.sealing.sealer import seal_batch
 from portico.audit.search.service import guarded
 from portico.database.engine import Transaction
 from portico.organizations import store
-from portico.organizations.model import Organization, OrganizationState
+from portico.organizations.model import Membership, MembershipState, MemberType, Organization, OrganizationState, Role
 from tests.support.trail import NORTH, SOUTH, change, record, verify_by_the_book
 from tests.support.world import PASSWORD, START, Native, World
 
@@ -34,10 +34,26 @@ def own(organization_id: str, what: str = "events") -> str:
 
 
 async def become(world: World, account: Account, *memberships: tuple[str, str, str]) -> None:
-    """Be a member, as the organizations feature writes it."""
-    await change(
-        world.house.database, "UPDATE accounts SET memberships = $1 WHERE id = $2", json.dumps(memberships), account.id
-    )
+    """Be a member of these, and of no others."""
+    organizations, now = world.house.organizations, world.clock.now()
+
+    async def body(tx: Transaction) -> None:
+        await tx.execute("DELETE FROM memberships WHERE account_id = $1", account.id)
+        for organization_id, member_type, role in memberships:
+            membership = Membership(
+                organization_id=organization_id,
+                account_id=account.id,
+                member_type=MemberType(member_type),
+                role=Role(role),
+                state=MembershipState.ACTIVE,
+                version=1,
+                joined_at=now,
+                changed_at=now,
+            )
+            assert await store.add_membership(tx, membership)
+        await organizations.write_belongings(tx, account.id)
+
+    await world.house.database.transact(body)
 
 
 async def found(world: World, organization_id: str) -> None:

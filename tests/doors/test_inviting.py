@@ -117,8 +117,8 @@ async def test_nobody_offers_more_than_they_may(world: World, clinic: Organizati
         assert_refused(await act(ada, clinic, offered, "revoke"), 403)
         assert_refused(await try_invite(ada, clinic, role="member"), 403)
         assert_refused(await try_invite(sue, clinic, "kim@south-clinic.example"), 403)
-        assert (await act(sue, clinic, offered, "resend")).status_code == 200
-        assert_refused(await act(sue, clinic, offered, "revoke"), 403)
+        for verb in ("resend", "revoke"):
+            assert_refused(await act(sue, clinic, offered, verb), 403)
         for verb in ("resend", "revoke"):
             assert_refused(await act(nora, clinic, offered, verb), 404)
         assert_refused(await try_invite(nora, clinic), 404)

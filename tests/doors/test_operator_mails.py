@@ -109,7 +109,7 @@ async def test_what_is_found_and_counted_is_what_the_words_say(free_world: World
                         "INSERT INTO outbox (id, kind, recipient, language, params, created_at, status, tries, "
                         "next_try_at, last_error, bounced_at) VALUES ($1, 'test_message', 'a@example.org', 'en', '{}', "
                         "1, $2, 1, 1, $3, $4)",
-                        f"{first[:-2]}{number:02}",
+                        f"00{first[2:-2]}{number:02}",  # sorts before the first, and is nobody else's
                         status.value,
                         error,
                         bounced_at,

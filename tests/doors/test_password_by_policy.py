@@ -10,7 +10,7 @@ from portico.organizations.model import Feature, Organization
 from portico.organizations.policy import PolicyFields
 from tests.support.hashers import WatchedHasher, watched
 from tests.support.invitations import ADMIN, INVITEE, add_admin, invite, mailed_invitation
-from tests.support.new_passwords import DOORS, PRIYA, Chooser
+from tests.support.new_passwords import DOORS, INVITED_DOORS, PRIYA, Chooser, PageChooser
 from tests.support.organizations import NORTH, SOUTH, ask, forget, found, join
 from tests.support.sign_ups import create
 from tests.support.world import ADDRESS, LIFTED, MakeWorld, World
@@ -18,7 +18,8 @@ from tests.support.world import ADDRESS, LIFTED, MakeWorld, World
 GOOD, LONG = "Silver-Orchard-63", "Silver-Orchard-63 by the Harbour"
 """Enough for the deployment, and enough for those who ask for 25 characters."""
 TWENTY_FIVE = PolicyFields(min_length=25)
-doors = pytest.mark.parametrize("door", DOORS)
+ALL_DOORS = {**DOORS, **INVITED_DOORS}
+doors = pytest.mark.parametrize("door", ALL_DOORS)
 
 
 async def gather_in(world: World, *organizations: Organization) -> None:
@@ -35,7 +36,7 @@ async def gather_in(world: World, *organizations: Organization) -> None:
 async def test_every_door_asks_what_the_organization_asks(free_world: World, door: str) -> None:  # D2, D9
     clinic = await found(free_world)
     await ask(free_world, clinic, TWENTY_FIVE)
-    async with DOORS[door](free_world) as chooser:
+    async with ALL_DOORS[door](free_world) as chooser:
         await gather_in(free_world, clinic)
         assert await chooser.choose(GOOD) == "password.unmet"
         assert await chooser.choose(LONG) == ""
@@ -47,7 +48,7 @@ async def test_what_is_asked_while_a_password_is_hashed_counts_and_nothing_is_lo
 ) -> None:
     async with make_world(limits=LIFTED, hasher=WatchedHasher) as world:
         clinic = await found(world)
-        async with DOORS[door](world) as chooser:
+        async with ALL_DOORS[door](world) as chooser:
             await gather_in(world, clinic)
             assert await choose_meanwhile(world, chooser, clinic) == "password.unmet_now"
             assert await chooser.choose(GOOD) == "password.unmet"
@@ -70,6 +71,17 @@ async def choose_meanwhile(world: World, chooser: Chooser, clinic: Organization)
     await ask(world, clinic, TWENTY_FIVE)
     hasher.release()
     return await choosing
+
+
+async def test_nothing_is_lost_that_was_typed_when_a_policy_is_tightened_meanwhile(make_world: MakeWorld) -> None:  # D9
+    async with make_world(limits=LIFTED, hasher=WatchedHasher) as world:
+        clinic = await found(world)
+        async with INVITED_DOORS["invitation page"](world) as chooser:
+            assert isinstance(chooser, PageChooser)
+            assert await choose_meanwhile(world, chooser, clinic) == "password.unmet_now"
+            assert 'value="Ida"' in chooser.page.text
+            assert 'value="Holm"' in chooser.page.text
+        assert await world.house.accounts.find_by_identifier(world.house.database, INVITEE) is None
 
 
 async def test_pages_and_api_say_who_asks(free_world: World) -> None:  # D9

@@ -12,7 +12,8 @@ from portico.factors.proof import ProofKind
 from portico.kernel.errors import BadInput, Conflict, NotAllowed, NotFound
 from portico.organizations.faults import NameTaken, NoSecondFactor, OrganizationSuspended
 from portico.organizations.model import Feature, OrganizationState, Role
-from portico.organizations.rules import AT_THE_MACHINE, Actor
+from portico.organizations.rules import AT_THE_MACHINE
+from tests.support.acting import actor
 from tests.support.clinics import Clinics
 
 ENFORCEMENT, MFA = Feature.PASSWORD_ENFORCEMENT, Feature.MFA
@@ -26,13 +27,13 @@ def clinics(database: Database) -> Clinics:
 
 async def test_operators_found_organizations_and_nobody_else_does(clinics: Clinics) -> None:  # D27
     operator, nora = await clinics.person("Olga", is_operator=True), await clinics.person("Nora")
-    made = await clinics.changes.add(Actor(account_id=operator.id), "  North\u00a0Clinic ")
+    made = await clinics.changes.add(actor(operator.id), "  North\u00a0Clinic ")
     assert (made.name, made.version, made.features) == ("North Clinic", 1, frozenset())
     assert await clinics.changes.get(made.id) == made
     assert await clinics.changes.find_by_name("NORTH clinic") == made
     assert await clinics.kinds(made) == [EventKind.ORGANIZATION_CREATED]
     with pytest.raises(NotAllowed):
-        await clinics.changes.add(Actor(account_id=nora.id), "South Clinic")
+        await clinics.changes.add(actor(nora.id), "South Clinic")
     for name in ("north clinic", "ＮＯＲＴＨ Clinic"):  # noqa: RUF001 - full-width letters are the point
         with pytest.raises(NameTaken):
             await clinics.changes.add(AT_THE_MACHINE, name)
@@ -121,7 +122,7 @@ async def test_a_suspended_organization_can_change_nothing_and_operators_can(cli
     with pytest.raises(NotAllowed):
         await clinics.changes.set_state(owner, north.id, 2, OrganizationState.ACTIVE)
     assert (await members.suspend(AT_THE_MACHINE, north.id, mia.id)).membership.version == 2
-    await members.leave(Actor(account_id=mia.id), north.id)
+    await members.leave(actor(mia.id), north.id)
     await clinics.changes.set_state(AT_THE_MACHINE, north.id, 2, OrganizationState.ACTIVE)
     assert (await clinics.changes.rename(owner, north.id, 3, "Other")).name == "Other"
 

@@ -8,7 +8,7 @@ import pytest
 
 from portico.database.deployment import POLICY_REVISION, find_number
 from portico.database.engine import Database
-from portico.kernel.errors import BadInput, NotAllowed, NotFound, PorticoError
+from portico.kernel.errors import BadInput, NotAllowed, NotFound, NotSignedIn, PorticoError
 from portico.kernel.tokens import NOBODY
 from portico.organizations.faults import OrganizationSuspended
 from portico.organizations.model import Feature, MemberType, Role
@@ -32,14 +32,15 @@ from portico.organizations.policy import (
     SecondFactor,
     preset_fields,
 )
-from portico.organizations.rules import AT_THE_MACHINE, Actor
+from portico.organizations.rules import AT_THE_MACHINE
+from tests.support.acting import actor
 from tests.support.asking import Clinic, open_clinic
-from tests.support.rows import DAY, add_account
+from tests.support.rows import DAY, add_account, let_act
 
 STAFF = MemberType.STAFF
 LONG = PolicyFields(min_length=15)
 LONGER = PolicyFields(min_length=20)
-NORA = Actor(account_id="account-nora")
+NORA = actor("account-nora")
 
 
 @pytest.fixture
@@ -203,11 +204,11 @@ async def test_an_organization_suspended_in_between_saves_nothing(clinic: Clinic
 async def test_only_admins_save_and_a_role_that_is_lost_in_between_counts_no_more(clinic: Clinic) -> None:  # D27
     await clinic.join("nora", role=Role.ADMIN)
     await clinic.join("tom", role=Role.SUPPORT)
-    await add_account(clinic.database, "stranger")
+    await let_act(clinic.database, (await add_account(clinic.database, "stranger")).id)
     await clinic.save(LONG, by=NORA)
-    for name, refused in (("tom", NotAllowed), ("stranger", NotFound), ("nobody", NotFound)):
+    for name, refused in (("tom", NotAllowed), ("stranger", NotFound), ("nobody", NotSignedIn)):
         with pytest.raises(refused):
-            await clinic.save(LONGER, by=Actor(account_id=f"account-{name}"))
+            await clinic.save(LONGER, by=actor(f"account-{name}"))
     await clinic.database.transact(
         lambda tx: tx.execute("UPDATE memberships SET role = 'support' WHERE account_id = $1", "account-nora")
     )

@@ -11,7 +11,6 @@ from portico.factors.model import PasswordProperties
 from portico.kernel.chance import SystemChance
 from portico.kernel.sealing import SealingKeys
 from portico.mail.service import Mail
-from portico.organizations.authority import Authority
 from portico.organizations.model import Feature, MemberType, Organization, Role
 from portico.organizations.policies.model import Draft
 from portico.organizations.policies.service import Policies
@@ -19,7 +18,8 @@ from portico.organizations.policies.standing import Standing, Standings
 from portico.organizations.policy import PolicyFields, PolicyVersion
 from portico.organizations.rules import AT_THE_MACHINE, Actor
 from portico.organizations.service import Organizations
-from tests.support.rows import add_account
+from tests.support.acting import authority
+from tests.support.rows import add_account, let_act
 from tests.support.world import SetClock
 
 CHANCE = SystemChance()
@@ -81,7 +81,10 @@ class Clinic:
         role: Role = Role.MEMBER,
         password_at: datetime | None = None,
     ) -> str:
-        """Somebody new who belongs to it; with a password set at an instant, if one is given. Their account's id."""
+        """Somebody new who belongs to it; with a password set at an instant, if one is given. Their account's id.
+
+        Whoever is more than a member is signed in.
+        """
         account = await add_account(self.database, name)
 
         async def body(tx: Transaction) -> None:
@@ -99,6 +102,8 @@ class Clinic:
                 )
 
         await self.database.transact(body)
+        if role is not Role.MEMBER:
+            await let_act(self.database, account.id)
         return account.id
 
     async def stand(self, account_id: str) -> Standing:
@@ -125,7 +130,7 @@ async def open_clinic(
         clock=clock,
         accounts=accounts,
         organizations=organizations,
-        authority=Authority(accounts),
+        authority=authority(clock),
         audit=AUDIT,
         has_breach_source=has_breach_source,
     )

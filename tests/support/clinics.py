@@ -12,7 +12,6 @@ from portico.factors.proof import ProofKind
 from portico.kernel.chance import SystemChance
 from portico.kernel.sealing import SealingKeys
 from portico.mail.service import Mail
-from portico.organizations.authority import Authority
 from portico.organizations.changes import OrganizationChanges
 from portico.organizations.domains.lookup import DnsRecords, Records
 from portico.organizations.domains.service import Domains
@@ -20,7 +19,8 @@ from portico.organizations.members.service import Memberships
 from portico.organizations.model import Membership, MemberType, Organization, Role, write_belongings
 from portico.organizations.rules import AT_THE_MACHINE, Actor
 from portico.organizations.service import Organizations
-from tests.support.rows import NOW
+from tests.support.acting import actor, authority
+from tests.support.rows import NOW, let_act
 from tests.support.world import SetClock
 
 
@@ -45,7 +45,7 @@ class Clinics:
         self.audit = Audit(chance)
         self.accounts = Accounts(chance, self.audit, Mail(SealingKeys((bytes(32),)), chance))
         self.organizations = Organizations(chance=chance, accounts=self.accounts, audit=self.audit)
-        self.authority = Authority(self.accounts)
+        self.authority = authority(self.clock)
         self.changes = OrganizationChanges(
             database=database,
             clock=self.clock,
@@ -76,8 +76,8 @@ class Clinics:
         return await self.changes.add(AT_THE_MACHINE, name)
 
     async def person(self, name: str, *, is_operator: bool = False) -> Account:
-        """Somebody with an account."""
-        return await self.database.transact(
+        """Somebody with an account, who is signed in."""
+        account = await self.database.transact(
             lambda tx: self.accounts.add_account(
                 tx,
                 self.clock.now(),
@@ -88,6 +88,8 @@ class Clinics:
                 is_operator=is_operator,
             )
         )
+        await let_act(self.database, account.id)
+        return account
 
     async def join(
         self,
@@ -98,7 +100,7 @@ class Clinics:
     ) -> Actor:
         """Make somebody a member; the way they act from now on."""
         await self.memberships.add(AT_THE_MACHINE, organization.id, account, member_type, role)
-        return Actor(account_id=account.id)
+        return actor(account.id)
 
     async def member(self, organization: Organization, name: str, role: Role = Role.MEMBER) -> tuple[Account, Actor]:
         """A new person who is a member."""

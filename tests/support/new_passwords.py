@@ -10,6 +10,8 @@ import httpx
 
 from portico.kernel.messages import message
 from portico.signin.facts import ChangeReason
+from tests.support.invitations import INVITEE, invite_to, mailed_invitation
+from tests.support.organizations import NORTH
 from tests.support.world import ADDRESS, PASSWORD, Browser, World
 
 CODES = (
@@ -36,19 +38,19 @@ class PageChooser(Chooser):
     def __init__(self, world: World, browser: Browser, page: httpx.Response, **more: str) -> None:
         self._world = world
         self._browser = browser
-        self._page = page
+        self.page = page
         self._more = more
 
     async def choose(self, password: str) -> str:
         """Send a new password, twice the same."""
-        path = self._page.request.url.path
+        path = self.page.request.url.path
         fields = {"new_password": password, "repeat_password": password, **self._more}
-        answer = await self._browser.submit(self._page, path, **fields)
+        answer = await self._browser.submit(self.page, path, **fields)
         if answer.headers["location"] != path:
             return ""
-        self._page = await self._browser.follow(answer)
-        assert password not in self._page.text
-        said = unescape(self._page.text)
+        self.page = await self._browser.follow(answer)
+        assert password not in self.page.text
+        said = unescape(self.page.text)
         told = [code for code in CODES if self._world.house.ground.catalogues.text(message(code), "en") in said]
         told += [code for code in COUNTED_CODES if self._is_told(code, said)]
         assert len(told) == 1, said
@@ -146,3 +148,37 @@ DOORS: dict[str, Door] = {
     "forced change api": by_forced_api,
     "account api": by_account_api,
 }
+
+
+@asynccontextmanager
+async def by_invitation_page(world: World) -> AsyncIterator[Chooser]:
+    """Invited by the clinic, with no account yet."""
+    await invite_to(world.house, NORTH, INVITEE)
+    async with world.browser() as browser:
+        page = await browser.follow(await browser.get(await mailed_invitation(world)))
+        page = await browser.follow(await browser.submit(page, "/invitation"))
+        yield PageChooser(world, browser, page, first_name="Ida", last_name="Holm")
+
+
+@asynccontextmanager
+async def by_invitation_api(world: World) -> AsyncIterator[Chooser]:
+    """The same, by a program."""
+    await invite_to(world.house, NORTH, INVITEE)
+    token = (await mailed_invitation(world)).rpartition("/")[2]
+    async with world.native() as client:
+        begun = await client.call("POST", "/invitations/accept", {"token": token, "installation": client.installation})
+        attempt = begun.json()
+        client.headers["portico-ticket"] = attempt["ticket"]
+
+        async def call(new: str) -> httpx.Response:
+            nonlocal attempt
+            named = {"answer": "create_account", "first_name": "Ida", "last_name": "Holm"}
+            answer = await client.answer(attempt, {**named, "new_password": new})
+            attempt = answer.json()
+            return answer
+
+        yield ApiChooser(call)
+
+
+INVITED_DOORS: dict[str, Door] = {"invitation page": by_invitation_page, "invitation api": by_invitation_api}
+"""Those at which somebody whom the North Clinic invites makes an account."""

@@ -22,6 +22,7 @@ from portico.organizations.model import (
     OrganizationState,
     Role,
 )
+from portico.organizations.policies.standing import Asker
 from portico.organizations.policy import NOTHING_ASKED, EnrolmentProof, Mfa, Preset, SecondFactor, preset_fields
 from portico.organizations.wording import list_asks, list_folded
 from portico.reminders.model import Expiry
@@ -42,7 +43,9 @@ EARLIER = datetime(2026, 2, 27, 8, 40, tzinfo=UTC)
 NORA = ShownPerson.named("Nora North", "nora.north")
 PICTURED = ShownPerson.named("Nora North", "nora.north", "0" * 32)
 ASKED = AskedCriteria(
-    policy=PasswordPolicy(), length_asked_by=("South Clinic",), composition_asked_by=("North Clinic",)
+    policy=PasswordPolicy(),
+    length_asked_by=(Asker(organization="South Clinic"),),
+    composition_asked_by=(Asker(organization="North Clinic", since=AT),),
 )
 ASKED_AGAIN = replace(ASKED, history=6, history_asked_by=("North Clinic",), history_kept=6)
 

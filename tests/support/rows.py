@@ -94,3 +94,12 @@ async def add_session(database: Database, name: str = "one", **changes: object) 
     made = session(name, **changes)
     await database.transact(lambda tx: sessions_store.add_session(tx, made, digest(name)))
     return made
+
+
+async def let_act(database: Database, account_id: str) -> None:
+    """A session of many years for somebody: the one ``tests.support.acting`` speaks of."""
+    device_id = await add_device(database)
+    years = timedelta(days=3_650)
+    await add_session(
+        database, account_id, account_id=account_id, device_id=device_id, idle_span=years, ends_at=NOW + years
+    )

@@ -1,6 +1,6 @@
 """The audit trail as operators and the administrators of an organization read it. Taking it out is itself recorded."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import StrEnum
 
 from msgspec import structs
@@ -9,8 +9,11 @@ from portico.audit.model import Event, EventKind
 from portico.audit.search.model import Filter, FoundEvent
 from portico.audit.search.service import PAGE, TrailSearch, check, narrowed
 from portico.audit.service import Audit
-from portico.database.engine import Database
+from portico.database.engine import Database, Transaction
 from portico.kernel.clock import Clock
+from portico.organizations.authority import Authority
+from portico.organizations.model import Role
+from portico.organizations.rules import AT_THE_MACHINE, Actor
 from portico.organizations.service import Organizations
 from portico.sessions.model import SignedIn
 
@@ -25,8 +28,11 @@ class ExportFormat(StrEnum):
 class TrailReading:
     """Who may read what of the trail."""
 
-    def __init__(self, *, database: Database, clock: Clock, audit: Audit, organizations: Organizations) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, audit: Audit, organizations: Organizations, authority: Authority
+    ) -> None:
         self._database = database
+        self._authority = authority
         self._organizations = organizations
         self._clock = clock
         self._audit = audit
@@ -44,27 +50,57 @@ class TrailReading:
         return [narrowed(event, organization_id) for event in await self.search(sought, before_id, limit)]
 
     async def export(self, signed_in: SignedIn | None, form: ExportFormat, sought: Filter) -> AsyncIterator[bytes]:
-        """The events as a file, in pieces; recorded before the first. ``signed_in`` is None at the command line."""
-        check(sought)
-        now = self._clock.now()
-        event = Event(
-            kind=EventKind.TRAIL_EXPORTED,
-            actor_id=signed_in.account.id if signed_in else None,
-            session_id=signed_in.session.id if signed_in else None,
-            details={"format": form.value},
-            organizations=(sought.organization_id,) if sought.organization_id else (),
-        )
-        await self._database.transact(lambda tx: self._audit.append(tx, now, event))
-        if form is ExportFormat.CSV:
-            return self._search.write_table(sought)
-        return self._search.write_lines(sought, now)
+        """The events as a file, in pieces; recorded before the first. ``signed_in`` is None at the command line.
+
+        Raises NotSignedIn, and NotAllowed for who is no operator by then.
+        """
+        actor = _actor(signed_in)
+
+        async def require(tx: Transaction) -> None:
+            await self._authority.require_operator(tx, actor)
+
+        return await self._export(actor, form, sought, require)
 
     async def export_for(
         self, signed_in: SignedIn, organization_id: str, form: ExportFormat, sought: Filter
     ) -> AsyncIterator[bytes]:
         """As above, of what concerns an organization, for its administrators. Raises NotFound where there is none."""
-        return await self.export(signed_in, form, await self._within(organization_id, sought))
+        actor = _actor(signed_in)
+
+        async def require(tx: Transaction) -> None:
+            await self._authority.hold_to_read(tx, actor, organization_id, Role.ADMIN)
+
+        return await self._export(actor, form, await self._within(organization_id, sought), require)
+
+    async def _export(
+        self, actor: Actor, form: ExportFormat, sought: Filter, require: Callable[[Transaction], Awaitable[None]]
+    ) -> AsyncIterator[bytes]:
+        """Look once more whether they may, and record it, in one transaction."""
+        check(sought)
+        now = self._clock.now()
+        event = Event(
+            kind=EventKind.TRAIL_EXPORTED,
+            actor_id=actor.account_id,
+            session_id=actor.session_id,
+            details={"format": form.value},
+            organizations=(sought.organization_id,) if sought.organization_id else (),
+        )
+
+        async def body(tx: Transaction) -> None:
+            await require(tx)
+            await self._audit.append(tx, now, event)
+
+        await self._database.transact(body)
+        if form is ExportFormat.CSV:
+            return self._search.write_table(sought)
+        return self._search.write_lines(sought, now)
 
     async def _within(self, organization_id: str, sought: Filter) -> Filter:
         organization = await self._organizations.get_organization(self._database, organization_id)
         return structs.replace(sought, organization_id=organization.id)
+
+
+def _actor(signed_in: SignedIn | None) -> Actor:
+    if signed_in is None:
+        return AT_THE_MACHINE
+    return Actor(account_id=signed_in.account.id, session_id=signed_in.session.id)

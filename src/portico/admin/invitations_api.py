@@ -63,7 +63,11 @@ class InvitationQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class InvitationView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One invitation. Its link is in the mail alone. ``accepted_by`` is the account that came of it."""
+    """One invitation. Its link is in the mail alone. ``accepted_by`` is the account that came of it.
+
+    ``is_backed`` is false where who sent it may not offer this any more: its link is dead until somebody who may sends
+    it again.
+    """
 
     id: str
     address: str
@@ -79,6 +83,7 @@ class InvitationView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     accepted_at: datetime | None = None
     accepted_by: str | None = None
     revoked_at: datetime | None = None
+    is_backed: bool = True
 
 
 class InvitationsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +131,8 @@ class InvitationsApi:
             ),
             Endpoint(
                 "POST", f"{_ONE}/resend", self.resend, Access.SUPPORT,
-                "Mail an invitation anew, for another 14 days; the older link is dead.",
+                "Mail an invitation anew, for another 14 days; the older link is dead. It is the sender's own offer "
+                "then: only owners send again what makes owners and admins, and only admins what makes support.",
                 output=InvitationView, errors=(*seen, OrganizationSuspended, Throttled, InvitationOver),
             ),
             Endpoint(
@@ -145,7 +151,9 @@ class InvitationsApi:
             request.path_params["organization_id"], status=query.status, before_id=query.before or None
         )
         before = found[-1].id if len(found) == PAGE else None
-        return json_response(InvitationsView(invitations=[self._view(one) for one in found], before=before))
+        unbacked = await self._invitations.find_unbacked(found)
+        shown = [msgspec.structs.replace(self._view(one), is_backed=one.id not in unbacked) for one in found]
+        return json_response(InvitationsView(invitations=shown, before=before))
 
     async def invite(self, request: Request) -> Response:
         """Invite one."""

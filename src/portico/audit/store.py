@@ -83,8 +83,8 @@ async def add_reason(tx: Transaction, event_id: str, subject_id: str, reason: Re
 async def list_reasoned(reader: Reader, subject_id: str, organization_id: str, limit: int) -> list[RecordedEvent]:
     """The newest events with a reason that an organization has caused for one account."""
     rows = await reader.list_rows(
-        "SELECT e.id, e.at, e.kind, e.subject_id, e.actor_id, e.session_id, e.details, r.reason, r.organization_id "
-        "FROM audit_reasons r JOIN audit_events e ON e.id = r.event_id "
+        "SELECT e.id, e.at, e.kind, e.subject_id, e.actor_id, e.session_id, e.details, e.organizations, r.reason, "
+        "r.organization_id FROM audit_reasons r JOIN audit_events e ON e.id = r.event_id "
         "WHERE r.subject_id = $1 AND r.organization_id = $2 ORDER BY e.at DESC, e.id DESC LIMIT $3",
         subject_id,
         organization_id,

@@ -7,6 +7,7 @@ knows which HTTP status belongs to which.
     PorticoError
     ├── BadInput            the request cannot be understood
     │   └── TooLarge        more bytes than anything of ours needs
+    ├── TooSlow             the sender has kept back what it announced
     ├── NotSignedIn         no session, or it has ended
     ├── NotAllowed          known, but not permitted
     │   ├── ForeignRequest  sent by another site, or without proof that it was not
@@ -43,6 +44,12 @@ class TooLarge(BadInput):
     """The request is larger than anything we ask for."""
 
     code = "too_large"
+
+
+class TooSlow(PorticoError):
+    """The request did not arrive whole in time; nothing was changed."""
+
+    code = "too_slow"
 
 
 class NotSignedIn(PorticoError):

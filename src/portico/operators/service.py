@@ -9,6 +9,8 @@ from portico.kernel.normalise import one_line
 from portico.kernel.tokens import is_id
 from portico.mail.model import MailFate, MailRecord
 from portico.mail.service import Mail
+from portico.organizations.authority import Authority
+from portico.organizations.rules import Actor
 from portico.sessions.model import SignedIn
 
 PAGE = 50
@@ -18,11 +20,12 @@ REASON_MAX = 500
 class MailOverview:
     """The outbox as operators know it. Secrets are not read here, not even sealed ones."""
 
-    def __init__(self, *, database: Database, clock: Clock, mail: Mail, audit: Audit) -> None:
+    def __init__(self, *, database: Database, clock: Clock, mail: Mail, audit: Audit, authority: Authority) -> None:
         self._database = database
         self._clock = clock
         self._mail = mail
         self._audit = audit
+        self._authority = authority
 
     async def list_mails(
         self,
@@ -51,19 +54,21 @@ class MailOverview:
     async def report_bounce(self, operator: SignedIn, mail_id: str, reason: str) -> MailRecord:
         """Note that an accepted mail came back. The first report stands; a second one changes nothing.
 
-        Raises NotFound for a mail that is not there, Conflict for one that no mail server has accepted.
+        Raises NotFound for a mail that is not there, Conflict for one that no mail server has accepted, NotSignedIn
+        and NotAllowed for who is no signed-in operator by then.
         """
         mail = await self.get_mail(mail_id)
-        now = self._clock.now()
+        now, actor = self._clock.now(), Actor(account_id=operator.account.id, session_id=operator.session.id)
         event = Event(
             kind=EventKind.MAIL_BOUNCED,
             subject_id=mail.account_id,
-            actor_id=operator.account.id,
-            session_id=operator.session.id,
+            actor_id=actor.account_id,
+            session_id=actor.session_id,
             details={"mail": mail.id, "kind": mail.kind},
         )
 
         async def body(tx: Transaction) -> None:
+            await self._authority.require_operator(tx, actor)
             if await self._mail.mark_bounced(tx, now, mail.id, one_line(reason)[:REASON_MAX]):
                 await self._audit.append(tx, now, event)
 

@@ -22,7 +22,7 @@ class LastOwner(Conflict):
 
 
 class OwnersOnly(NotAllowed):
-    """Only owners make and unmake owners, and change what owners are."""
+    """Only owners make and unmake owners and admins, and change what these are."""
 
     code = "owners_only"
 

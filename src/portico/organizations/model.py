@@ -26,8 +26,9 @@ class MemberType(StrEnum):
 class Role(StrEnum):
     """What a member may do in an organization, from the least to the most; each may what those before it may.
 
-    ``member``: see what is asked of them. ``support``: see the members, help them in. ``admin``: members, invitations,
-    policies, domains, the audit trail. ``owner``: also make and unmake owners.
+    ``member``: see what is asked of them. ``support``: see the members, help them in. ``admin``: make and unmake
+    support and members, by invitation or otherwise; policies, domains, the audit trail. ``owner``: also make and
+    unmake admins and owners.
     """
 
     MEMBER = "member"

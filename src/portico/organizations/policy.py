@@ -158,14 +158,24 @@ def find_enforced(versions: Sequence[PolicyVersion], now: datetime) -> PolicyVer
 
 
 def find_announced(versions: Sequence[PolicyVersion], now: datetime) -> PolicyVersion | None:
-    """The version that will be in force next, if any: of those newer than the one in force, the next to come.
+    """The version that will be in force next, if any."""
+    return next(iter(list_announced(versions, now)), None)
 
-    A version that a newer one overtakes before its time never comes into force.
+
+def list_announced(versions: Sequence[PolicyVersion], now: datetime) -> list[PolicyVersion]:
+    """The versions that will be in force one after the other, the next first: all newer than the one in force now.
+
+    A version that a newer one overtakes before its time never comes into force, and is not among them.
     """
     enforced = find_enforced(versions, now)
     newest = enforced.number if enforced else 0
     coming = [version for version in versions if not version.rehearsal and version.number > newest]
-    return min(coming, key=lambda version: (version.enforced_from, -version.number), default=None)
+    found = []
+    for version in sorted(coming, key=lambda version: (version.enforced_from, -version.number)):
+        if version.number > newest:
+            found.append(version)
+            newest = version.number
+    return found
 
 
 def find_rehearsed(versions: Sequence[PolicyVersion], now: datetime) -> PolicyVersion | None:

@@ -1,7 +1,8 @@
 """Who may change whom in an organization (D19, D27). Pure.
 
-Only owners make and unmake owners; admins change everybody else; support and members change nobody. Operators stand
-where owners stand, in every organization.
+Only owners make and unmake owners and admins; admins make and unmake support and members; these change nobody. It is
+the same whether somebody is invited, changed, suspended or removed. Operators stand where owners stand, in every
+organization.
 """
 
 from collections.abc import Mapping
@@ -49,11 +50,19 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def may_grant(actor: Role, role: Role) -> bool:
+    """Whether somebody of the role ``actor`` may make others what ``role`` says, and unmake them."""
+    return actor is Role.OWNER if role.reaches(Role.ADMIN) else actor.reaches(Role.ADMIN)
+
+
 def may_change(actor: Role, before: Role, after: Role) -> bool:
     """Whether somebody of the role ``actor`` may change somebody from the role ``before`` to the role ``after``.
 
     Suspending and removing leave the role as it is; who joins had the least.
     """
-    if Role.OWNER in (before, after):
-        return actor is Role.OWNER
-    return actor.reaches(Role.ADMIN)
+    return may_grant(actor, before) and may_grant(actor, after)
+
+
+def may_send_again(actor: Role, offered: Role) -> bool:
+    """Whether somebody of the role ``actor`` may repeat an offer as their own. Support may help members in."""
+    return may_grant(actor, offered) or (offered is Role.MEMBER and actor.reaches(Role.SUPPORT))

@@ -3,16 +3,18 @@
 Checked and hashed outside the transaction, stored inside. Until then there is no account row and no password anywhere.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
 from portico.accounts.service import Accounts, clean_names
-from portico.database.engine import Reader, Transaction
+from portico.database.engine import Database, Reader, Transaction
 from portico.factors.model import OwnData, PasswordProperties
 from portico.factors.password import NewPassword, PasswordFactor
 from portico.factors.proof import Failure
-from portico.kernel.errors import BadInput
+from portico.kernel.errors import BadInput, Conflict
 from portico.kernel.normalise import address_key
 from portico.kernel.zones import is_zone
 from portico.mail.service import Mail
@@ -20,10 +22,12 @@ from portico.signin.answers import CreateAccountAnswer, NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark
 from portico.signin.facts import Terms
 from portico.signin.joining import Joining
-from portico.signin.new_password import PasswordChange, require_met
+from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange, require_met
 from portico.signin.password_criteria import PasswordCriteria
 
 TAKEN = Failure(code="signup.address_taken")
+_CREATIONS = 5
+T = TypeVar("T")
 
 
 class AccountCreation:
@@ -92,3 +96,17 @@ class AccountCreation:
             attempt, account_id=account.id, epoch=account.epoch, persistent=answer.stay_signed_in
         )
         return created.with_proof(proof).with_mark(Mark.ACCOUNT_CREATED)
+
+    async def create(
+        self, database: Database, attempt: Attempt, body: Callable[[Transaction], Awaitable[T]]
+    ) -> T | Failure:
+        """Run the transaction that creates an attempt's account; or why nothing came of it, and nothing was changed."""
+        for _ in range(_CREATIONS):
+            try:
+                return await database.transact(body)
+            except AskedMoreMeanwhile as more:
+                return more.failure
+            except Conflict:  # somebody was faster: with the address, or with the Portico ID made from it
+                if await self._accounts.find_by_identifier(database, attempt.identifier) is not None:
+                    break
+        return TAKEN

@@ -1,11 +1,13 @@
 """The criteria for a new password as the JSON API shows them."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from portico.factors.password_rules import REFUSED
 from portico.kernel.messages import Catalogues, Message, message
 from portico.kernel.normalise import PASSWORD_MAX
-from portico.signin.password_criteria import HISTORY, AskedCriteria
+from portico.signin.password_criteria import HISTORY, AskedCriteria, Asking
 
 _COUNTED = ("length", HISTORY)
 """The criteria whose sentence has a number."""
@@ -26,11 +28,12 @@ class RefusedView(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class AskingView(msgspec.Struct, frozen=True, kw_only=True):
-    """An organization that asks for more than the deployment does, and for what."""
+class AskingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An organization that asks for more than the deployment does, and for what; ``since`` when, if it is announced."""
 
     organization: str
     text: str
+    since: datetime | None = None
 
 
 class CriteriaView(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +61,24 @@ def criteria_view(asked: AskedCriteria, catalogues: Catalogues, language: str) -
             for code in REFUSED
         ],
         asked=[
-            AskingView(organization=str(said.params["organization"]), text=catalogues.text(said, language))
-            for said in asked.asked
+            AskingView(
+                organization=str(one.said.params["organization"]),
+                text=catalogues.text(_with_day(one, catalogues, language), language),
+                since=one.since,
+            )
+            for one in asked.asked
         ],
     )
+
+
+def _with_day(asking: Asking, catalogues: Catalogues, language: str) -> Message:
+    """The sentence, with the instant from which on it is so."""
+    if asking.since is None:
+        return asking.said
+    at = asking.since.astimezone(UTC)
+    month = catalogues.text(message(f"date.month.{at.month}"), language)
+    instant = message("date.instant", day=at.day, month=month, year=at.year, time=f"{at:%H:%M}")
+    return Message(asking.said.code, {**asking.said.params, "day": catalogues.text(instant, language)})
 
 
 def _sentence(code: str, count: int) -> Message:

@@ -1,8 +1,10 @@
 """What a new password must be, for whom, and who asks for that (D2, D9).
 
-The floor is what the deployment asks of everybody; of a person it is the fold of all that their organizations ask.
+The floor is what the deployment asks of everybody; of a person it is the fold of all that their organizations
+ask, and have announced.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,24 +17,39 @@ from portico.kernel.clock import Clock
 from portico.kernel.messages import Message, message
 from portico.organizations.folding import FoldedPolicy
 from portico.organizations.model import Belonging
-from portico.organizations.policies.standing import Standing, Standings
-from portico.signin.attempt import Attempt, Mark
+from portico.organizations.policies.standing import (
+    Asker,
+    OrganizationAsks,
+    Standing,
+    Standings,
+    fold_all,
+    list_askers,
+)
+from portico.organizations.policy import PolicyFields
+from portico.signin.attempt import Attempt
 from portico.signin.joining import Joining, belonging_to
 
 HISTORY = "history"
 """The code of the criterion that a new password is none of the last ones."""
 
 
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks for something, in a sentence; where it is announced only, it wants ``since`` as its ``day``."""
+
+    said: Message
+    since: datetime | None = None
+
+
 class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
-    """The criteria for one person's new password, and the names of the organizations that ask for what won.
+    """The criteria for one person's new password, and the organizations that ask for what won.
 
     ``history`` is how many of the last passwords, the present one the first, it must not be (S87); none where there is
     no password yet. ``history_kept`` is how many are needed for that now, or once what is announced is in force.
     """
 
     policy: PasswordPolicy
-    length_asked_by: tuple[str, ...] = ()
-    composition_asked_by: tuple[str, ...] = ()
+    length_asked_by: tuple[Asker, ...] = ()
+    composition_asked_by: tuple[Asker, ...] = ()
     history: int = 0
     history_asked_by: tuple[str, ...] = ()
     history_kept: int = 0
@@ -43,19 +60,21 @@ class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
         return (*criteria(self.policy), *((Criterion(HISTORY, self.history),) if self.history else ()))
 
     @property
-    def asked(self) -> tuple[Message, ...]:
+    def asked(self) -> tuple[Asking, ...]:
         """Who asks for what, a sentence each; none where it is the deployment's own."""
         return (
+            *(_asking("password.asked.length", one, count=self.policy.min_length) for one in self.length_asked_by),
+            *(_asking("password.asked.composition", one) for one in self.composition_asked_by),
             *(
-                message("password.asked.length", organization=name, count=self.policy.min_length)
-                for name in self.length_asked_by
-            ),
-            *(message("password.asked.composition", organization=name) for name in self.composition_asked_by),
-            *(
-                message("password.asked.history", organization=name, count=self.history)
+                Asking(said=message("password.asked.history", organization=name, count=self.history))
                 for name in self.history_asked_by
             ),
         )
+
+
+def _asking(code: str, asker: Asker, **params: int) -> Asking:
+    said = message(f"{code}_from" if asker.since else code, organization=asker.organization, **params)
+    return Asking(said=said, since=asker.since)
 
 
 class PasswordCriteria:
@@ -75,19 +94,10 @@ class PasswordCriteria:
         return await self.find(self._database, account_id, self._clock.now())
 
     async def find_for(self, reader: Reader, attempt: Attempt, now: datetime) -> AskedCriteria:
-        """The criteria for the new password of an attempt; where it accepts an invitation, those of who invites too.
-
-        Whoever does now what is announced does it as it will be asked.
-        """
+        """The criteria for the new password of an attempt; where it accepts an invitation, those of who invites too."""
         account = await self._accounts.find_account(reader, attempt.account_id) if attempt.account_id else None
         invited = await self._joining.find(reader, attempt, account, now)
-        return await self.find(
-            reader,
-            attempt.account_id,
-            now,
-            joining=belonging_to(invited),
-            as_announced=Mark.ANNOUNCED_TAKEN in attempt.marks,
-        )
+        return await self.find(reader, attempt.account_id, now, joining=belonging_to(invited))
 
     async def find(
         self,
@@ -96,30 +106,30 @@ class PasswordCriteria:
         now: datetime,
         *,
         joining: Belonging | None = None,
-        as_announced: bool = False,
     ) -> AskedCriteria:
         """The criteria for an account's new password; for nobody's, the deployment's.
 
-        ``joining`` is an organization they are about to belong to; ``as_announced``: as they will be next.
+        What is announced counts as well: whoever has chosen a password is not asked again on the day. ``joining`` is an
+        organization they are about to belong to.
         """
         account = await self._accounts.find_account(reader, account_id) if account_id else None
         memberships = account.memberships if account else ""
         standing = await self._standings.find(reader, memberships, now, joining=joining)
-        folded = (standing.announced if as_announced else None) or standing.enforced
-        asked = _asked(folded)
-        return _with_history(asked, folded, _history_kept(standing)) if account is not None else asked
+        asked = _asked(standing.asks, self._standings.own)
+        return _with_history(asked, standing.enforced, _history_kept(standing)) if account is not None else asked
 
     async def find_history_kept(self, reader: Reader, memberships: str, now: datetime) -> int:
         """How many of the last passwords are needed of somebody with these ``memberships``."""
         return _history_kept(await self._standings.find(reader, memberships, now))
 
 
-def _asked(folded: FoldedPolicy) -> AskedCriteria:
+def _asked(asks: Sequence[OrganizationAsks], own: PolicyFields) -> AskedCriteria:
+    folded = fold_all(asks, own)
     length, composition = folded.min_length, folded.composition
     return AskedCriteria(
         policy=PasswordPolicy(min_length=length.value, composition=composition.value),
-        length_asked_by=length.organizations,
-        composition_asked_by=composition.organizations,
+        length_asked_by=list_askers(asks, "min_length", length.value) if length.organizations else (),
+        composition_asked_by=list_askers(asks, "composition", value=True) if composition.organizations else (),
     )
 
 

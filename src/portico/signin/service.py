@@ -6,7 +6,6 @@ Hashing happens between two transactions; the second re-reads what the first one
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from typing import assert_never
 
@@ -21,13 +20,13 @@ from portico.factors.model import own_data_of
 from portico.factors.proof import Failure, Proof, ProofKind
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
-from portico.kernel.errors import Busy, Conflict, NotFound
+from portico.kernel.errors import Busy, NotFound
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.kernel.tokens import NOBODY, new_id
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
 from portico.signin import store
-from portico.signin.account_creation import TAKEN, AccountCreation
+from portico.signin.account_creation import AccountCreation
 from portico.signin.answers import (
     PROOF_KINDS,
     Answer,
@@ -53,7 +52,6 @@ from portico.signin.tries import Tries
 from portico.throttle.rates import TooMany
 
 _SWEEP_BATCH = 5_000
-_CREATIONS = 5
 
 
 class SignIn:
@@ -321,12 +319,8 @@ class SignIn:
             created = await self._account_creation.apply(tx, now, attempt, answer, new)
             return whole(await self.conclude(tx, created, visitor, now))
 
-        for _ in range(_CREATIONS):
-            with suppress(Conflict):  # somebody was faster: with the address, or with the Portico ID made from it
-                return await self._database.transact(body)
-            if await self._accounts.find_by_identifier(self._database, attempt.identifier) is not None:
-                break
-        return await self._fail(attempt, TAKEN)
+        made = await self._account_creation.create(self._database, attempt, body)
+        return await self._fail(attempt, made) if isinstance(made, Failure) else made
 
     async def _fail(self, attempt: Attempt, failure: Failure) -> Situation:
         """Keep why nothing came of an answer, where nothing was proven or guessed."""

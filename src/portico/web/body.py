@@ -1,21 +1,26 @@
 """Reading what a request brings: forms and JSON, strictly.
 
 Shapes are msgspec structs; fields nobody asked for, fields sent twice, wrong types and bytes that are not UTF-8 are
-refused with :class:`BadInput`. No form or document of ours needs more than 64 KiB.
+refused with :class:`BadInput`. No form or document of ours needs more than 64 KiB, and none 30 seconds: who sends is
+looked at before the body is read, and should not have changed by then.
 """
 
+import asyncio
 import json
 import re
+from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from portico.kernel.errors import BadInput, TooLarge
+from portico.kernel.errors import BadInput, TooLarge, TooSlow
 from portico.web.multipart import find_boundary, read_parts
 
 BODY_MAX = 64 * 1024
+DEADLINE = timedelta(seconds=30)
+"""How long a body may take from its first byte to its last, pictures as well."""
 FIELDS_MAX = 50
 FIELD_MAX = 4096
 """Characters of one field of a form; the longest of ours is a sealed value."""
@@ -135,7 +140,7 @@ def _content_type(request: Request) -> str:
 
 
 async def _read_body(request: Request, size_max: int = BODY_MAX, heard_out: int = 0) -> bytes:
-    """The whole body, given up on as soon as it is too long.
+    """The whole body, given up on as soon as it is too long, or takes too long: raises TooLarge, TooSlow.
 
     One that is not longer than ``heard_out`` is read to its end before it is refused: a browser that is still sending
     does not read the answer.
@@ -144,19 +149,28 @@ async def _read_body(request: Request, size_max: int = BODY_MAX, heard_out: int 
         raise TooLarge("the body is too large")
     if int(announced) > max(size_max, heard_out):
         raise TooLarge("the body is too large")
-    parts: list[bytes] = []
-    size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > max(size_max, heard_out):
-                raise TooLarge("the body is too large")
-            if size <= size_max:
-                parts.append(part)
-            else:
-                parts.clear()
+        async with asyncio.timeout(DEADLINE.total_seconds()):
+            parts, size = await _gather(request, size_max, heard_out)
     except ClientDisconnect as error:
         raise BadInput("the sender went away") from error
+    except TimeoutError as error:
+        raise TooSlow("the body did not come to its end") from error
     if size > size_max:
         raise TooLarge("the body is too large")
     return b"".join(parts)
+
+
+async def _gather(request: Request, size_max: int, heard_out: int) -> tuple[list[bytes], int]:
+    """The pieces of a body as they come, as long as it is not too long, and how many bytes it has."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > max(size_max, heard_out):
+            raise TooLarge("the body is too large")
+        if size <= size_max:
+            parts.append(part)
+        else:
+            parts.clear()
+    return parts, size

@@ -21,6 +21,7 @@ from portico.kernel.errors import (
     PorticoError,
     Throttled,
     TooLarge,
+    TooSlow,
 )
 from portico.kernel.messages import Catalogues, Message
 
@@ -29,6 +30,7 @@ PROBLEM_TYPE = "application/problem+json"
 STATUSES: dict[type[PorticoError], int] = {
     BadInput: 400,
     TooLarge: 413,
+    TooSlow: 408,
     NotSignedIn: 401,
     NotAllowed: 403,
     ForeignRequest: 403,
@@ -89,9 +91,14 @@ class Problems:
 
 
 def with_retry_after(response: Response, error: PorticoError) -> Response:
-    """The answer, saying when to come back where the fault knows it (RFC 9110 section 10.2.3)."""
+    """The answer, saying when to come back where the fault knows it (RFC 9110 section 10.2.3).
+
+    After a sender that was too slow the connection is closed, for the rest may still be under way (section 15.5.9).
+    """
     if isinstance(error, Throttled | Busy):
         response.headers["retry-after"] = str(error.params["seconds"])
+    if isinstance(error, TooSlow):
+        response.headers["connection"] = "close"
     return response
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from portico.kernel.errors import PorticoError
+from portico.kernel.errors import PorticoError, TooSlow
 from portico.web.errors import PROBLEM_TYPE, Problem, status_of
 from portico.web.routing import Access, Endpoint
 
@@ -88,7 +88,7 @@ def operation_rows(endpoints: Iterable[Endpoint]) -> tuple[OperationRow, ...]:
             status=endpoint.status,
             request=(*_fields(endpoint.query), *_fields(endpoint.body)),
             response=_fields(endpoint.output),
-            errors=tuple(_error_row(error) for error in endpoint.errors),
+            errors=tuple(_error_row(error) for error in _errors(endpoint)),
         )
         for endpoint in rows
     )
@@ -158,7 +158,7 @@ def _responses(endpoint: Endpoint, schemas: dict[Any, Any]) -> dict[str, Any]:
     if endpoint.gives:
         success["content"] = {kind: {"schema": _BYTES} for kind in endpoint.gives.split(", ")}
     responses: dict[str, Any] = {str(endpoint.status): success}
-    for error in endpoint.errors:
+    for error in _errors(endpoint):
         status = str(_status(error))
         known = responses.get(status, {}).get("description")
         responses[status] = {
@@ -206,6 +206,11 @@ def _summary(shape: Any) -> str:
     if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
         return (shape.__doc__ or "").partition("\n")[0]
     return ""
+
+
+def _errors(endpoint: Endpoint) -> tuple[type[PorticoError], ...]:
+    """What an operation can answer: whoever sends a body can be too slow with it."""
+    return (*endpoint.errors, TooSlow) if endpoint.body is not None or endpoint.takes else endpoint.errors
 
 
 def _error_row(error: type[PorticoError]) -> ErrorRow:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from portico.audit.model import EventKind
 from portico.audit.sealing.chain import Head, SealedEvent, instant_text
 from portico.database.engine import Reader, Row, Transaction, Value
 
@@ -13,6 +14,13 @@ _EVENT = (
     "e.id, e.at, e.kind, e.subject_id, e.actor_id, e.session_id, e.details, e.organizations, e.subject_digest, "
     "e.actor_digest"
 )
+_CALLED = (
+    "SELECT subject_digest AS digest, subject_id AS account_id FROM audit_events "
+    "WHERE subject_digest IS NOT NULL AND subject_id IS NOT NULL UNION "
+    "SELECT actor_digest AS digest, actor_id AS account_id FROM audit_events "
+    "WHERE actor_digest IS NOT NULL AND actor_id IS NOT NULL"
+)
+"""Who is called what in events."""
 _RUN = 128
 """Rows in one statement, at most."""
 
@@ -33,6 +41,13 @@ class Name(msgspec.Struct, frozen=True, kw_only=True):
     salt: bytes
     name: str
     address: str
+
+
+class LostName(msgspec.Struct, frozen=True, kw_only=True):
+    """A digest that events carry, without the name it was made of."""
+
+    subject_id: str
+    digest: bytes
 
 
 class StoredLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +205,24 @@ async def list_names(reader: Reader, after: bytes, limit: int) -> list[Name]:
         )
         for row in rows
     ]
+
+
+async def list_lost_names(reader: Reader, after: bytes, limit: int) -> list[LostName]:
+    """Digests that events carry and no name is kept for, in their order, though its account was not erased.
+
+    An account was erased if it is gone and an event says so; whoever has erased one has deleted its names.
+    """
+    rows = await reader.list_rows(
+        f"SELECT DISTINCT p.digest AS digest, p.account_id AS account_id FROM ({_CALLED}) AS p "
+        "WHERE p.digest > $1 AND NOT EXISTS (SELECT 1 FROM audit_names n WHERE n.digest = p.digest) "
+        "AND (EXISTS (SELECT 1 FROM accounts a WHERE a.id = p.account_id) OR NOT EXISTS "
+        "(SELECT 1 FROM audit_events e WHERE e.subject_id = p.account_id AND e.kind = $2)) "
+        "ORDER BY digest, account_id LIMIT $3",
+        after,
+        EventKind.ACCOUNT_ERASED.value,
+        limit,
+    )
+    return [LostName(subject_id=row["account_id"], digest=bytes(row["digest"])) for row in rows]
 
 
 def sealed_event(row: Row) -> SealedEvent:

@@ -143,7 +143,7 @@ def _judge_mark(mark: Mark, linked: list[str]) -> Iterator[Finding]:
 
 
 async def _verify_names(reader: Reader) -> AsyncIterator[Finding]:
-    """Whether people were called what stands beside the trail."""
+    """Whether people were called what stands beside the trail, and whether it stands there still."""
     last = b""
     while page := await store.list_names(reader, last, _PAGE):
         last = page[-1].digest
@@ -151,3 +151,12 @@ async def _verify_names(reader: Reader) -> AsyncIterator[Finding]:
             if name_digest(name.salt, name.name, name.address) != name.digest:
                 sentence = f"what account {name.subject_id} was called (digest {name.digest.hex()}) was altered"
                 yield Finding(flaw=Flaw.ALTERED, sentence=sentence)
+    last = b""
+    while lost := await store.list_lost_names(reader, last, _PAGE):
+        last = lost[-1].digest
+        for gone in lost:
+            sentence = (
+                f"what account {gone.subject_id} was called (digest {gone.digest.hex()}) was deleted, and the account "
+                "was not erased"
+            )
+            yield Finding(flaw=Flaw.MISSING, sentence=sentence)

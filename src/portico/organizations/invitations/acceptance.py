@@ -3,11 +3,12 @@
 Nothing here proves anything: who accepts has gone through the one decision of ``signin`` before.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
 
-from portico.accounts.model import Account
+from portico.accounts.model import Account, AccountState
 from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
@@ -15,8 +16,9 @@ from portico.database.engine import Reader, Transaction
 from portico.kernel.errors import NotFound
 from portico.kernel.tokens import is_token, token_hash
 from portico.organizations.invitations import store
-from portico.organizations.invitations.model import Invitation, InvitationState, may_grant
+from portico.organizations.invitations.model import Invitation, InvitationState
 from portico.organizations.model import Belonging, Membership, OrganizationState, Role, role_in
+from portico.organizations.rules import may_grant
 from portico.organizations.service import Organizations
 
 
@@ -54,6 +56,13 @@ class Acceptance:
     async def find(self, reader: Reader, invitation_id: str, now: datetime) -> Offered:
         """What the invitation with this id is worth."""
         return await self._offered(reader, await store.find_invitation(reader, invitation_id), now)
+
+    async def find_unbacked(self, reader: Reader, invitations: Collection[Invitation]) -> frozenset[str]:
+        """Those, by their ids, that are not settled and that nobody stands for any more."""
+        waiting = [one for one in invitations if one.accepted_at is None and one.revoked_at is None]
+        ids = {one.invited_by for one in waiting if one.invited_by}
+        inviters = {account_id: await self._accounts.find_account(reader, account_id) for account_id in sorted(ids)}
+        return frozenset(one.id for one in waiting if not _still_grants(one, inviters.get(one.invited_by or "")))
 
     async def find_membership(self, reader: Reader, offered: Offered, account_id: str) -> Membership | None:
         """An account's membership of the organization that invites, suspended or not."""
@@ -113,13 +122,13 @@ class Acceptance:
 
 
 def _still_grants(invitation: Invitation, inviter: Account | None) -> bool:
-    """Whether an offer of more than membership is still backed: who made it may still make it.
+    """Whether an offer of more than membership is still backed: who made it, or sent it again, may still make it.
 
     So nobody who was an owner for a day comes back as one by an invitation that was kept for later.
     """
     if invitation.role is Role.MEMBER or invitation.invited_by is None:
         return True
-    if inviter is None:
+    if inviter is None or inviter.state is not AccountState.ACTIVE:
         return False
     role = Role.OWNER if inviter.is_operator else role_in(inviter.memberships, invitation.organization_id)
     return role is not None and may_grant(role, invitation.role)

@@ -1,4 +1,4 @@
-"""What an invitation is, what becomes of it, and who may send which. Pure."""
+"""What an invitation is, and what becomes of it. Pure."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -115,8 +115,3 @@ class LineReport(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     address: str
     outcome: InviteOutcome
-
-
-def may_grant(granter: Role, role: Role) -> bool:
-    """Only owners make owners and admins; admins make the others."""
-    return granter is Role.OWNER if role.reaches(Role.ADMIN) else granter.reaches(Role.ADMIN)

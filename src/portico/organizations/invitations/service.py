@@ -23,6 +23,7 @@ from portico.mail.service import Mail
 from portico.organizations.authority import Authority
 from portico.organizations.faults import OrganizationSuspended
 from portico.organizations.invitations import store
+from portico.organizations.invitations.acceptance import Acceptance
 from portico.organizations.invitations.model import (
     LAST_SECOND,
     LIFETIME,
@@ -34,10 +35,9 @@ from portico.organizations.invitations.model import (
     LineReport,
     MemberSuspended,
     Offer,
-    may_grant,
 )
 from portico.organizations.model import MembershipState, OrganizationState, Role
-from portico.organizations.rules import Actor, Held
+from portico.organizations.rules import Actor, Held, may_grant, may_send_again
 from portico.organizations.service import Organizations
 from portico.throttle.service import Throttle
 
@@ -83,6 +83,7 @@ class Invitations:
         throttle: Throttle,
         organizations: Organizations,
         authority: Authority,
+        acceptance: Acceptance,
         languages: Collection[str],
         wake: Callable[[], None],
     ) -> None:
@@ -95,6 +96,7 @@ class Invitations:
         self._throttle = throttle
         self._organizations = organizations
         self._authority = authority
+        self._acceptance = acceptance
         self._languages = frozenset(languages)
         self._wake = wake
 
@@ -143,20 +145,23 @@ class Invitations:
         return reports
 
     async def resend(self, actor: Actor, organization_id: str, invitation_id: str) -> Invitation:
-        """Mail an invitation anew, as it stands, for another 14 days.
+        """Mail an invitation anew, as it stands, for another 14 days. From now on it is the actor's offer.
 
-        Raises NotFound, InvitationOver, OrganizationSuspended, Throttled.
+        Raises NotFound, NotAllowed for one to a role above the actor's, InvitationOver, OrganizationSuspended,
+        Throttled.
         """
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Invitation:
             held = await self._hold(tx, actor, organization_id, Role.SUPPORT)
             found = await self._get(tx, organization_id, invitation_id)
+            if not may_send_again(held.role, found.role):
+                raise NotAllowed("only who may offer it sends it again")
             offer = Offer(member_type=found.member_type, role=found.role, language=found.language)
             too_many = await self._throttle.take_invitation(tx, now, organization_id, found.address_key)
             if too_many is not None:
                 raise Throttled(too_many.until - now)
-            renewed = await self._renew(tx, now, held, found, offer, found.invited_by)
+            renewed = await self._renew(tx, now, held, found, offer)
             if renewed is None:
                 raise InvitationOver("it was accepted or taken back")
             return renewed
@@ -202,6 +207,10 @@ class Invitations:
         return await store.list_invitations(
             self._database, organization_id, self._clock.now(), status=status, before_id=before_id, limit=limit
         )
+
+    async def find_unbacked(self, invitations: Collection[Invitation]) -> frozenset[str]:
+        """The ids of those nobody stands for any more: their links are dead until somebody who may sends them again."""
+        return await self._acceptance.find_unbacked(self._database, invitations)
 
     def require_language(self, language: str) -> None:
         """Raises BadInput for a language there is not."""
@@ -262,7 +271,7 @@ class Invitations:
         """Store a new invitation, or renew the one there is, and ask for its mail."""
         offer = line.offer or Offer()
         if found is not None:
-            renewed = await self._renew(tx, now, held, found, offer, held.actor.account_id)
+            renewed = await self._renew(tx, now, held, found, offer)
             return Invited(outcome=InviteOutcome.SENT_AGAIN, invitation=renewed)
         invitation = Invitation(
             id=new_id(self._chance, now),
@@ -285,10 +294,10 @@ class Invitations:
         return Invited(outcome=InviteOutcome.INVITED, invitation=invitation)
 
     async def _renew(
-        self, tx: Transaction, now: datetime, held: Held, found: Invitation, offer: Offer, invited_by: str | None
+        self, tx: Transaction, now: datetime, held: Held, found: Invitation, offer: Offer
     ) -> Invitation | None:
         """Give an invitation another 14 days and ask for its mail; None if it was settled meanwhile."""
-        renewed = await store.renew(tx, found.id, now + LIFETIME + LAST_SECOND, offer, invited_by)
+        renewed = await store.renew(tx, found.id, now + LIFETIME + LAST_SECOND, offer, held.actor.account_id)
         if renewed is not None:
             if found.mail_id is not None:
                 await self._mail.drop_mail(tx, now, found.mail_id)

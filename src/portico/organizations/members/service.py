@@ -276,6 +276,6 @@ async def get_member(reader: Reader, organization_id: str, account_id: str) -> M
 
 
 def _require(held: Held, before: Membership, after: Role) -> None:
-    """Raises OwnersOnly where an admin would change an owner, or make one."""
+    """Raises OwnersOnly where an admin would change an owner or another admin, or make one."""
     if not may_change(held.role, before.role, after):
         raise OwnersOnly("for owners only")

@@ -29,6 +29,7 @@ from portico.organizations.policy import (
     allowed_by,
     find_enforced,
     find_rehearsed,
+    list_announced,
 )
 
 NOTICE = timedelta(days=14)
@@ -120,19 +121,19 @@ def list_idle(fields: PolicyFields, features: Collection[Feature]) -> tuple[str,
     return tuple(change.field for change in list_changes(counted, fields))
 
 
-def find_newest(versions: Sequence[PolicyVersion]) -> PolicyVersion | None:
-    """The newest version that is no rehearsal."""
-    return max((one for one in versions if not one.rehearsal), key=lambda one: one.number, default=None)
+def forced_since(
+    fields: PolicyFields, versions: Sequence[PolicyVersion], at: datetime, now: datetime
+) -> datetime | None:
+    """Since when passwords have to have been changed by fields that are enforced from ``at`` on; None: they need not.
 
-
-def forced_since(fields: PolicyFields, before: PolicyVersion | None, now: datetime) -> datetime | None:
-    """Since when passwords have to have been changed; None where that is not asked.
-
-    What was asked before and is asked still began then: nobody has to change twice because another field was changed.
+    What is asked already, by the version they follow then or by one that is announced, began when it was first asked:
+    nobody has to change twice because another field was changed. What was overtaken asks nothing.
     """
     if not fields.force_change:
         return None
-    return before.asked_at if before is not None and before.fields.force_change else now
+    followed = find_enforced(versions, at)
+    standing = [*list_announced(versions, now), *([followed] if followed else [])]
+    return max((one.asked_at for one in standing if one.fields.force_change), default=now)
 
 
 def state_of(version: PolicyVersion, standing: Sequence[PolicyVersion], now: datetime) -> VersionState:

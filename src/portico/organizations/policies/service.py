@@ -112,8 +112,8 @@ class Policies:
         fields = in_order(draft.fields)
         rules.check_fields(fields, organization.features, has_breach_source=self._has_breach_source)
         at = rules.instant_of(draft, now)
-        newest = rules.find_newest(await _list_standing(self._database, organization.id, member_type, now))
-        looked = rules.look_for(fields, at, rules.forced_since(fields, newest, now))
+        versions = await _list_standing(self._database, organization.id, member_type, now)
+        looked = rules.look_for(fields, at, rules.forced_since(fields, versions, at, now))
         counts = await store.count_members(self._database, organization.id, member_type, looked)
         sessions, people = 0, []
         if counts.to_act:
@@ -142,17 +142,18 @@ class Policies:
             versions = await self._list_unchanged(tx, organization, member_type, draft.based_on, now)
             fields = in_order(draft.fields)
             rules.check_fields(fields, organization.features, has_breach_source=self._has_breach_source)
+            at = rules.instant_of(draft, now)
             version = PolicyVersion(
                 organization_id=organization.id,
                 member_type=member_type,
                 number=draft.based_on + 1,
                 fields=fields,
                 rehearsal=draft.rehearsal,
-                enforced_from=rules.instant_of(draft, now),
+                enforced_from=at,
                 created_at=now,
                 created_by=actor.account_id,
                 reason=reason,
-                forced_at=rules.forced_since(fields, rules.find_newest(versions), now),
+                forced_at=rules.forced_since(fields, versions, at, now),
             )
             await self._add(tx, held, version, versions)
             return version

@@ -27,6 +27,7 @@ from portico.organizations.policy import (
     find_announced,
     find_enforced,
     find_rehearsed,
+    list_announced,
 )
 
 NOTHING_TO_MEET = "0"
@@ -35,12 +36,24 @@ _KEPT_STAMPS = 10_000
 
 
 class OrganizationAsks(msgspec.Struct, frozen=True, kw_only=True):
-    """What one of a person's organizations asks of them: now, next, and in rehearsal."""
+    """What one of a person's organizations asks of them: now, one after the other from then on, and in rehearsal."""
 
     belonging: Belonging
     enforced: AskedBy | None
-    announced: AskedBy | None
+    coming: tuple[AskedBy, ...]
     rehearsed: AskedBy | None
+
+    @property
+    def announced(self) -> AskedBy | None:
+        """What is asked next."""
+        return self.coming[0] if self.coming else None
+
+
+class Asker(msgspec.Struct, frozen=True, kw_only=True):
+    """An organization that asks for something: from when on, or, without an instant, already."""
+
+    organization: str
+    since: datetime | None = None
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +82,22 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def rehearsed_by(self) -> tuple[str, ...]:
         """The ids of the organizations that rehearse something."""
         return tuple(one.belonging.organization_id for one in self.asks if one.rehearsed)
+
+
+def fold_all(asks: Sequence[OrganizationAsks], own: PolicyFields) -> FoldedPolicy:
+    """All that is asked and all that is announced, as if it were in force together: for what is chosen to last."""
+    return fold([one for ask in asks for one in (ask.enforced, *ask.coming) if one], own)
+
+
+def list_askers(asks: Sequence[OrganizationAsks], field: str, value: object) -> tuple[Asker, ...]:
+    """Who asks for a value of a field, now or later; each once, with the first instant at which they do."""
+    found = []
+    for ask in sorted(asks, key=_name_of):
+        for one in (ask.enforced, *ask.coming):
+            if one is not None and getattr(one.fields, field) == value:
+                found.append(Asker(organization=one.organization, since=None if one is ask.enforced else one.since))
+                break
+    return tuple(found)
 
 
 class Standings:
@@ -146,6 +175,10 @@ async def note_change(tx: Transaction) -> None:
     await raise_number(tx, POLICY_REVISION)
 
 
+def _name_of(ask: OrganizationAsks) -> str:
+    return next((one.organization for one in (ask.enforced, *ask.coming) if one), "")
+
+
 def _of(found: Sequence[StandingVersion], belonging: Belonging) -> list[StandingVersion]:
     return [
         one
@@ -171,7 +204,7 @@ def _asks(belonging: Belonging, found: Sequence[StandingVersion], now: datetime)
     return OrganizationAsks(
         belonging=belonging,
         enforced=asked_by(find_enforced(versions, now)),
-        announced=asked_by(find_announced(versions, now)),
+        coming=tuple(asked for one in list_announced(versions, now) if (asked := asked_by(one))),
         rehearsed=asked_by(find_rehearsed(versions, now)),
     )
 
