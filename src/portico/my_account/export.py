@@ -22,6 +22,7 @@ from portico.factors.methods import count_former_passwords, list_methods
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
+from portico.mail.model import MailRecord
 from portico.mail.service import Mail
 from portico.my_account.address.store import list_changes
 from portico.my_account.step_up import prove_password
@@ -235,16 +236,7 @@ class OwnData:
             ],
             history=[_exported_event(recorded, account_id) for recorded in events[: self._list_max]],
             names=[_exported(name, ExportedName) for name in await self._audit.list_names(database, account_id)],
-            mails=[
-                ExportedMail(
-                    kind=mail.kind,
-                    recipient=mail.recipient,
-                    queued_at=mail.created_at,
-                    status=mail.status.value,
-                    settled_at=mail.settled_at,
-                )
-                for mail in mails[: self._list_max]
-            ],
+            mails=[_mail(mail) for mail in mails[: self._list_max]],
             password_reminders=[
                 _exported(reminder, ExportedReminder)
                 for reminder in await self._reminders.list_of_account(account_id, self._list_max)
@@ -276,6 +268,16 @@ def _exported(record: Any, shape: Any) -> Any:
 def _picture(picture: Picture) -> ExportedPicture:
     data = base64.b64encode(picture.image).decode("ascii")
     return ExportedPicture(content_type=CONTENT_TYPE, changed_at=picture.changed_at, data=data)
+
+
+def _mail(mail: MailRecord) -> ExportedMail:
+    return ExportedMail(
+        kind=mail.kind,
+        recipient=mail.recipient,
+        queued_at=mail.created_at,
+        status=mail.status.value,
+        settled_at=mail.settled_at,
+    )
 
 
 def _event(signed_in: SignedIn) -> Event:
