@@ -42,6 +42,7 @@ HOMES = {
         "portico.organizations_cli",
         "portico.passwords_cli",
         "portico.policies_cli",
+        "portico.reminders_cli",
         "portico.terminal",
         "portico.__main__",
     ),
