@@ -15,13 +15,14 @@ import msgspec
 from portico.accounts.model import Account, Picture
 from portico.accounts.pictures import CONTENT_TYPE, Pictures
 from portico.accounts.service import Accounts
-from portico.audit.model import Event, EventKind
+from portico.audit.model import Event, EventKind, RecordedEvent
 from portico.audit.service import Audit
 from portico.database.engine import Database
 from portico.factors.methods import count_former_passwords, list_methods
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
+from portico.mail.model import MailRecord
 from portico.mail.service import Mail
 from portico.my_account.address.store import list_changes
 from portico.my_account.step_up import prove_password
@@ -233,32 +234,25 @@ class OwnData:
             address_changes=[
                 _exported(change, ExportedAddressChange) for change in await list_changes(database, account_id)
             ],
-            history=[
-                ExportedEvent(
-                    at=recorded.at,
-                    kind=recorded.event.kind.value,
-                    by_oneself=recorded.event.actor_id == account_id,
-                    session_id=recorded.event.session_id,
-                    details=recorded.event.details,
-                )
-                for recorded in events[: self._list_max]
-            ],
+            history=[_exported_event(recorded, account_id) for recorded in events[: self._list_max]],
             names=[_exported(name, ExportedName) for name in await self._audit.list_names(database, account_id)],
-            mails=[
-                ExportedMail(
-                    kind=mail.kind,
-                    recipient=mail.recipient,
-                    queued_at=mail.created_at,
-                    status=mail.status.value,
-                    settled_at=mail.settled_at,
-                )
-                for mail in mails[: self._list_max]
-            ],
+            mails=[_mail(mail) for mail in mails[: self._list_max]],
             password_reminders=[
                 _exported(reminder, ExportedReminder)
                 for reminder in await self._reminders.list_of_account(account_id, self._list_max)
             ],
         )
+
+
+def _exported_event(recorded: RecordedEvent, account_id: str) -> ExportedEvent:
+    """What happened to an account, as its owner takes it along."""
+    return ExportedEvent(
+        at=recorded.at,
+        kind=recorded.event.kind.value,
+        by_oneself=recorded.event.actor_id == account_id,
+        session_id=recorded.event.session_id,
+        details=recorded.event.details,
+    )
 
 
 async def write_export(document: Export) -> bytes:
@@ -274,6 +268,16 @@ def _exported(record: Any, shape: Any) -> Any:
 def _picture(picture: Picture) -> ExportedPicture:
     data = base64.b64encode(picture.image).decode("ascii")
     return ExportedPicture(content_type=CONTENT_TYPE, changed_at=picture.changed_at, data=data)
+
+
+def _mail(mail: MailRecord) -> ExportedMail:
+    return ExportedMail(
+        kind=mail.kind,
+        recipient=mail.recipient,
+        queued_at=mail.created_at,
+        status=mail.status.value,
+        settled_at=mail.settled_at,
+    )
 
 
 def _event(signed_in: SignedIn) -> Event:

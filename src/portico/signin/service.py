@@ -336,7 +336,7 @@ class SignIn:
             created = await self._account_creation.apply(tx, now, attempt, answer, new)
             return whole(await self._turns.conclude(tx, created, visitor, now))
 
-        made = await self._account_creation.create(self._database, attempt, body)
+        made = await self._account_creation.try_creating(self._database, attempt, body)
         return await self._turns.fail(attempt, made) if isinstance(made, Failure) else made
 
 
