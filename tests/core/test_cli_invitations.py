@@ -58,7 +58,7 @@ async def test_of_a_file_each_line_is_judged_alone(operator: Operator, clinic: s
         "max@south-clinic.example,,,xx",
         "max@south-clinic.example,staff,member,en,more",
         '"max@south-clinic.example',
-        "x" * 20_000,
+        "x" * 40_000,
     ]
     file.write_bytes("\r\n".join(lines).encode() + b"\r\n\xff\xfe\n")
     said = await asyncio.to_thread(operator.succeed, "invitations", "send", "North Clinic", "--file", str(file))

@@ -743,7 +743,7 @@ async def test_the_development_doors_guard_themselves(templates: Templates, tmp_
 def test_only_a_finished_attempt_opens_a_session() -> None:  # rule 3
     """One function opens sessions; one function calls it; and one room calls that."""
     assert callers("open_session") == {"portico.sessions.service", "portico.signin.outcomes"}
-    assert callers("carry_out") == {"portico.signin.outcomes", "portico.signin.service"}
+    assert callers("carry_out") == {"portico.signin.outcomes", "portico.signin.turns"}
     assert callers("add_session") == {"portico.sessions.store", "portico.sessions.service"}
 
 

@@ -353,7 +353,7 @@ async def test_events_name_the_organization_and_nobody_who_was_invited(world: Wo
     for row in found:
         assert clinic.id in repr(row)
         assert nora.id not in repr(row)
-        assert "@" not in repr(row)
+        assert not [value for _name, value in row if isinstance(value, str) and "@" in value]
 
 
 async def test_old_invitations_are_swept_and_an_erased_persons_go_with_them(

@@ -326,6 +326,8 @@ async def test_how_one_signs_in_is_told_without_secrets(free_world: World) -> No
             "changed_at": "2026-05-04T09:00:00Z",
             "used_at": "2026-05-04T10:00:00Z",
             "through_mailbox": False,
+            "expires_at": None,
+            "expires_asked_by": [],
         }
         await reset(free_world, browser)
         await client.sign_in(password=NEW_PASSWORD)

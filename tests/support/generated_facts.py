@@ -206,7 +206,12 @@ def _reminding(draw: st.DrawFn) -> Facts:
     )
     person = Person(state=AccountState.ACTIVE, epoch=1, password_set_at=NOW - age)
     return msgspec.structs.replace(
-        given, attempt=attempt, person=person, policy=Policy(password=rule), reminder_rests=False
+        given,
+        attempt=attempt,
+        person=person,
+        enrolled=(ProofKind.PASSWORD,),
+        policy=Policy(password=rule),
+        reminder_rests=False,
     )
 
 

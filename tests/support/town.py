@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import unescape
 
 import httpx
@@ -17,6 +18,7 @@ from portico.accounts.model import AccountState
 from portico.database.engine import Transaction
 from portico.factors.model import PasswordProperties
 from portico.house import House, open_house
+from portico.kernel.clock import SystemClock
 from portico.signin.facts import ChangeReason
 from tests.support.server import RunningServer
 
@@ -138,8 +140,10 @@ class Town:
         return links[0]
 
     async def advance(self, **span: float) -> None:
-        """Let time pass."""
+        """Let time pass, for the server and for whoever moves people in."""
         await self.server.advance(**span)
+        if isinstance(self.house.clock, SystemClock):
+            self.house.clock.offset += timedelta(**span)
 
 
 @asynccontextmanager
