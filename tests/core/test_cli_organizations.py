@@ -60,7 +60,16 @@ def tell_the_story(operator: Operator) -> None:
     changed = say(operator, "members", "change", NORTH, TOM, "--role", "admin")
     assert changed == f"{TOM}: provider, admin, active."
     assert say(operator, "members", "suspend", NORTH, TOM).endswith("suspended.")
-    assert say(operator, "list").split() == [found[1], "North", "Clinic", "active", "password_enforcement", "1", "1"]
+    assert say(operator, "list").split() == [
+        found[1],
+        "North",
+        "Clinic",
+        "active",
+        "mfa",
+        "password_enforcement",
+        "1",
+        "1",
+    ]
     assert say(operator, "members", "list", NORTH, "--state", "suspended").split()[1:] == [
         TOM, "Tom", "provider", "admin", "suspended",
     ]  # fmt: skip
