@@ -13,7 +13,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -128,19 +128,19 @@ def _set_at(number: int, due: int) -> datetime:
     return NOW - timedelta(seconds=number * 7_919 % (45 * 86_400))
 
 
-async def _insert(tx: Transaction, into: str, rows: list[tuple[Value, ...]] | list[tuple[object, ...]]) -> None:
+async def _insert(tx: Transaction, into: str, rows: Sequence[Sequence[Value]]) -> None:
     for chunk in _chunks(rows):
         width = len(chunk[0])
         places = ", ".join(
             "(" + ", ".join(f"${row * width + place + 1}" for place in range(width)) + ")" for row in range(len(chunk))
         )
-        values: list[Value] = [value for row in chunk for value in row]  # type: ignore[misc]
+        values = [value for row in chunk for value in row]
         await tx.execute(f"INSERT INTO {into} VALUES {places}", *values)  # noqa: S608 - written above
 
 
-def _chunks(rows: list[tuple[Value, ...]] | list[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:
+def _chunks(rows: Sequence[Sequence[Value]]) -> Iterator[Sequence[Sequence[Value]]]:
     for start in range(0, len(rows), _ROWS):
-        yield list(rows[start : start + _ROWS])
+        yield rows[start : start + _ROWS]
 
 
 def _memory() -> int:

@@ -10,7 +10,7 @@ from portico.mail.model import MailStatus
 from portico.organizations.model import Feature, MemberType, Role
 from portico.organizations.policies.ages import find_asked_ages
 from portico.organizations.policy import NOTHING_ASKED, PolicyFields
-from portico.organizations.rules import AT_THE_MACHINE, Actor
+from portico.organizations.rules import AT_THE_MACHINE
 from portico.reminders.model import ReminderState
 from tests.support.organizations import NORTH, SOUTH, ask, found, join
 from tests.support.reminding import (
@@ -244,7 +244,7 @@ async def test_a_mail_that_waits_is_taken_back_from_who_left_or_was_disabled(wor
     clinic_id = await clinic_with(world, nora, tom)
     assert await remind(world, MORNINGS[10]) == 2
     await disable(world, tom)
-    await world.house.memberships.leave(Actor(account_id=nora.id), clinic_id)
+    await world.house.memberships.remove(AT_THE_MACHINE, clinic_id, nora.id)
     assert await remind(world, world.clock.now() + timedelta(minutes=1)) == 0
     for address in (ADDRESS, "tom@elsewhere.example"):
         assert [mail.status for mail in await mails(world, address)] == [MailStatus.DROPPED]
