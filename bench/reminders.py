@@ -128,19 +128,19 @@ def _set_at(number: int, due: int) -> datetime:
     return NOW - timedelta(seconds=number * 7_919 % (45 * 86_400))
 
 
-async def _insert(tx: Transaction, into: str, rows: Sequence[Sequence[Value]]) -> None:
+async def _insert(tx: Transaction, into: str, rows: Sequence[tuple[Value, ...]]) -> None:
     for chunk in _chunks(rows):
         width = len(chunk[0])
         places = ", ".join(
             "(" + ", ".join(f"${row * width + place + 1}" for place in range(width)) + ")" for row in range(len(chunk))
         )
-        values = [value for row in chunk for value in row]
+        values: list[Value] = [value for row in chunk for value in row]  # type: ignore[misc]
         await tx.execute(f"INSERT INTO {into} VALUES {places}", *values)  # noqa: S608 - written above
 
 
-def _chunks(rows: Sequence[Sequence[Value]]) -> Iterator[Sequence[Sequence[Value]]]:
+def _chunks(rows: Sequence[tuple[Value, ...]]) -> Iterator[list[tuple[object, ...]]]:
     for start in range(0, len(rows), _ROWS):
-        yield rows[start : start + _ROWS]
+        yield list(rows[start : start + _ROWS])
 
 
 def _memory() -> int:

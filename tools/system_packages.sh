@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the programs the tests need beside Python: a Chromium, a PostgreSQL server and a font to draw pages with.
+# Installs the programs the tests need beside Python: a Chromium, a PostgreSQL server, a font to draw pages with, and
+# two that know authenticator apps: oathtool makes their codes, zbarimg reads what they scan.
 #
 # Does nothing where they are there already. Otherwise it needs apt-get and the right to use it (root, or sudo that asks
 # no password); where it has neither it says in one sentence what to install. A missing program never skips a test.
@@ -23,6 +24,8 @@ missing=
 has_browser >/dev/null 2>&1 || missing="$missing chromium"
 has_database >/dev/null 2>&1 || missing="$missing postgresql"
 has_font || missing="$missing fonts-dejavu-core"
+command -v oathtool >/dev/null 2>&1 || missing="$missing oathtool"
+command -v zbarimg >/dev/null 2>&1 || missing="$missing zbar-tools"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ]; then

@@ -17,22 +17,8 @@ from portico.house import House
 from portico.jobs.pages import Health
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import PorticoError
-from portico.my_account.address.api import AddressApi
-from portico.my_account.address.pages import AddressPages
-from portico.my_account.api import MyAccountApi
-from portico.my_account.deletion.api import DeletionApi
-from portico.my_account.deletion.pages import DeletionPages
-from portico.my_account.door import Room
-from portico.my_account.history_api import HistoryApi
-from portico.my_account.history_pages import HistoryPages
-from portico.my_account.organizations_api import OwnOrganizationsApi
-from portico.my_account.organizations_pages import OwnOrganizationsPages
-from portico.my_account.pages import MyAccountPages
-from portico.my_account.profile_api import ProfileApi
-from portico.my_account.profile_pages import ProfilePages
 from portico.operators.api import OperatorApi
-from portico.security.api import SecurityApi
-from portico.security.pages import SecurityPages
+from portico.own_doors import OwnDoors
 from portico.sessions.door import SessionGate
 from portico.signin.api import SignInApi
 from portico.signin.door import Visitors
@@ -128,6 +114,22 @@ class Doors:
         )
 
     @cached_property
+    def sign_in_api(self) -> SignInApi:
+        """Signing in, for programs: whose attempts other doors begin."""
+        house = self._house
+        return SignInApi(
+            pages=self.pages,
+            visitors=self.visitors,
+            gate=self.gate,
+            sign_in=house.sign_in,
+            renewal=house.renewal,
+            criteria=house.password_criteria,
+            catalogues=self._ground.catalogues,
+            clock=house.clock,
+            chance=house.chance,
+        )
+
+    @cached_property
     def routes(self) -> Routes:
         """The table, complete."""
         rows = [
@@ -137,8 +139,7 @@ class Doors:
             *self._operators(),
             *self._audit(),
             *administration(self._house, self.pages, self.gate, self.visitors),
-            *self._my_account(),
-            *self._safety(),
+            *self._own(),
             *self._about(),
         ]
         rows += Health(self._house.database, self._house.clock).endpoints()
@@ -175,17 +176,7 @@ class Doors:
         sign_up_pages = SignUpPages(
             pages=self.pages, visitors=self.visitors, gate=self.gate, sign_up=house.sign_up, clock=house.clock
         )
-        api = SignInApi(
-            pages=self.pages,
-            visitors=self.visitors,
-            gate=self.gate,
-            sign_in=house.sign_in,
-            renewal=house.renewal,
-            criteria=house.password_criteria,
-            catalogues=self._ground.catalogues,
-            clock=house.clock,
-            chance=house.chance,
-        )
+        api = self.sign_in_api
         renewal_pages = RenewalPages(
             pages=self.pages, visitors=self.visitors, gate=self.gate, renewal=house.renewal, sign_in=house.sign_in
         )
@@ -225,82 +216,17 @@ class Doors:
     def _audit(self) -> tuple[Endpoint, ...]:
         return AuditApi(gate=self.gate, reading=self._house.trail_reading).endpoints()
 
-    def _my_account(self) -> tuple[Endpoint, ...]:
-        house = self._house
-        room = Room(self.pages, self.gate)
-        pages = MyAccountPages(
-            room=room,
-            visitors=self.visitors,
-            my_account=house.my_account,
-            profile=house.own_profile,
-            criteria=house.password_criteria,
-        )
-        api = MyAccountApi(
-            pages=self.pages,
-            gate=self.gate,
-            visitors=self.visitors,
-            my_account=house.my_account,
+    def _own(self) -> tuple[Endpoint, ...]:
+        """My Account and its safety."""
+        doors = OwnDoors(
+            house=self._house,
             catalogues=self._ground.catalogues,
-        )
-        return (*pages.endpoints(), *self._profile(room), *api.endpoints())
-
-    def _profile(self, room: Room) -> tuple[Endpoint, ...]:
-        house, catalogues = self._house, self._ground.catalogues
-        pages = ProfilePages(
-            room=room, visitors=self.visitors, profile=house.own_profile, languages=catalogues.languages()
-        )
-        api = ProfileApi(
             pages=self.pages,
             gate=self.gate,
             visitors=self.visitors,
-            profile=house.own_profile,
-            catalogues=catalogues,
+            sign_in_api=self.sign_in_api,
         )
-        history_pages = HistoryPages(room=room, visitors=self.visitors, history=house.own_history, data=house.own_data)
-        history_api = HistoryApi(
-            pages=self.pages,
-            gate=self.gate,
-            visitors=self.visitors,
-            history=house.own_history,
-            data=house.own_data,
-            catalogues=catalogues,
-        )
-        organizations_pages = OwnOrganizationsPages(room=room, belongings=house.belongings)
-        organizations_api = OwnOrganizationsApi(
-            pages=self.pages, gate=self.gate, belongings=house.belongings, catalogues=catalogues
-        )
-        doors = (pages, history_pages, organizations_pages, api, history_api, organizations_api)
-        return tuple(endpoint for door in doors for endpoint in door.endpoints())
-
-    def _safety(self) -> tuple[Endpoint, ...]:
-        """Security links, changes of address, deletion."""
-        house, catalogues = self._house, self._ground.catalogues
-        doors = (
-            SecurityPages(pages=self.pages, security=house.security),
-            SecurityApi(pages=self.pages, security=house.security),
-            AddressPages(
-                pages=self.pages,
-                gate=self.gate,
-                visitors=self.visitors,
-                changes=house.address_changes,
-            ),
-            AddressApi(
-                pages=self.pages,
-                gate=self.gate,
-                visitors=self.visitors,
-                changes=house.address_changes,
-                catalogues=catalogues,
-            ),
-            DeletionPages(pages=self.pages, gate=self.gate, visitors=self.visitors, deletions=house.deletions),
-            DeletionApi(
-                pages=self.pages,
-                gate=self.gate,
-                visitors=self.visitors,
-                deletions=house.deletions,
-                catalogues=catalogues,
-            ),
-        )
-        return tuple(endpoint for door in doors for endpoint in door.endpoints())
+        return doors.endpoints()
 
     def _about(self) -> tuple[Endpoint, ...]:
         ground = self._ground
@@ -326,6 +252,8 @@ class Doors:
             mailbox=house.mailbox,
             sender=house.stationery.from_address,
             run_jobs=house.runner.run_all_once,
+            accounts=house.accounts,
+            totp=house.totp,
         )
         return pages.endpoints()
 

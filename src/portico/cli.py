@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from portico.accounts_cli import accounts
 from portico.audit_cli import audit
 from portico.database.engine import Transaction
 from portico.database.sqlite import sqlite_path
@@ -37,6 +38,7 @@ cli = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Portico, the front door of a messenger.",
 )  # fmt: skip
+cli.add_typer(accounts, name="accounts")
 cli.add_typer(passwords, name="passwords")
 cli.add_typer(audit, name="audit")
 cli.add_typer(invitations, name="invitations")

@@ -10,6 +10,7 @@ from portico.foundations import Foundations
 from portico.signin.accepting import Accepting
 from portico.signin.account_creation import AccountCreation
 from portico.signin.codes import Codes
+from portico.signin.enrolling import Enrolling
 from portico.signin.facts import Terms
 from portico.signin.gather import Gatherer
 from portico.signin.new_password import PasswordChange
@@ -18,9 +19,12 @@ from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.password_history import PasswordHistory
 from portico.signin.renewal import Renewal
 from portico.signin.reset import PasswordReset
+from portico.signin.second_factors import SecondFactors
 from portico.signin.service import SignIn
+from portico.signin.setups import Setups
 from portico.signin.sign_up import SignUp
 from portico.signin.tries import Tries
+from portico.signin.turns import Turns
 
 
 class Flow(Foundations, ABC):
@@ -71,6 +75,7 @@ class Flow(Foundations, ABC):
             email_code=self.email_code,
             standings=self.standings,
             joining=self.joining,
+            enrollable=self.factors,
             reminders=self.reminders,
             terms=self.terms,
         )
@@ -84,7 +89,13 @@ class Flow(Foundations, ABC):
     @cached_property
     def codes(self) -> Codes:
         """The codes mailed within attempts."""
-        return Codes(accounts=self.accounts, mail=self.mail, throttle=self.throttle, email_code=self.email_code)
+        return Codes(
+            accounts=self.accounts,
+            mail=self.mail,
+            notices=self.notices,
+            throttle=self.throttle,
+            email_code=self.email_code,
+        )
 
     @cached_property
     def tries(self) -> Tries:
@@ -107,8 +118,8 @@ class Flow(Foundations, ABC):
             clock=self.clock,
             chance=self.chance,
             accounts=self.accounts,
-            audit=self.audit,
             sessions=self.sessions,
+            turns=self.turns,
             tries=self.tries,
             factors=self.factors,
             codes=self.codes,
@@ -121,19 +132,72 @@ class Flow(Foundations, ABC):
                 joining=self.joining,
                 terms=self.terms,
             ),
+            enrolling=self.enrolling,
+            second_factors=self.second_factors,
+            setups=self.setups,
+            criteria=self.password_criteria,
+            password_change=self.password_change,
+            wake=self.wake_mail,
+        )
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """What finished attempts bring about."""
+        return Outcomes(
+            accounts=self.accounts,
+            audit=self.audit,
+            sessions=self.sessions,
+            protection=self.protection,
+            notices=self.notices,
+            password=self.password,
+            second_factors=self.second_factors,
+            reminders=self.reminders,
+        )
+
+    @cached_property
+    def second_factors(self) -> SecondFactors:
+        """What happens to second factors beside the proving."""
+        return SecondFactors(
+            accounts=self.accounts,
+            audit=self.audit,
+            notices=self.notices,
+            totp=self.totp,
+            recovery_code=self.recovery_code,
+        )
+
+    @cached_property
+    def setups(self) -> Setups:
+        """What people are shown to set up."""
+        ground = self.ground
+        return Setups(keys=ground.keys, chance=self.chance, accounts=self.accounts, brand=ground.brand.name)
+
+    @cached_property
+    def enrolling(self) -> Enrolling:
+        """The answers by which second factors are set up."""
+        return Enrolling(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            gatherer=self.gatherer,
+            turns=self.turns,
+            tries=self.tries,
+            setups=self.setups,
+            second_factors=self.second_factors,
+        )
+
+    @cached_property
+    def turns(self) -> Turns:
+        """What every answer has in common."""
+        return Turns(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
             gatherer=self.gatherer,
             joining=self.joining,
             criteria=self.password_criteria,
-            outcomes=Outcomes(
-                accounts=self.accounts,
-                audit=self.audit,
-                sessions=self.sessions,
-                protection=self.protection,
-                notices=self.notices,
-                reminders=self.reminders,
-            ),
-            password_change=self.password_change,
-            wake=self.wake_mail,
+            outcomes=self.outcomes,
+            setups=self.setups,
+            codes=self.codes,
         )
 
     @cached_property

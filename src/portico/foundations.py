@@ -20,7 +20,9 @@ from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
 from portico.factors.password import PasswordFactor
 from portico.factors.proof import ProofKind
+from portico.factors.recovery_code import RecoveryCodeFactor
 from portico.factors.screening import PasswordScreen, RangeService
+from portico.factors.totp import TotpFactor
 from portico.ground import Ground
 from portico.mail.maildir import MaildirTransport
 from portico.mail.sender import Sender
@@ -322,9 +324,24 @@ class Foundations:
         return EmailCodeFactor(self.ground.keys, self.chance)
 
     @cached_property
+    def totp(self) -> TotpFactor:
+        """The authenticator app factor."""
+        return TotpFactor(self.ground.keys, self.chance)
+
+    @cached_property
+    def recovery_code(self) -> RecoveryCodeFactor:
+        """The recovery code factor."""
+        return RecoveryCodeFactor(self.chance)
+
+    @cached_property
     def factors(self) -> dict[ProofKind, Factor]:
         """What judges answers, by the kind of proof it gives."""
-        return {ProofKind.PASSWORD: self.password, ProofKind.EMAIL_CODE: self.email_code}
+        return {
+            ProofKind.PASSWORD: self.password,
+            ProofKind.EMAIL_CODE: self.email_code,
+            ProofKind.TOTP: self.totp,
+            ProofKind.RECOVERY_CODE: self.recovery_code,
+        }
 
     @cached_property
     def people_import(self) -> PeopleImport:

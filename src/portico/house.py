@@ -22,6 +22,7 @@ from portico.kernel.clock import Clock
 from portico.kernel.tokens import new_id
 from portico.mail.requests import MailRequests
 from portico.my_account.address.service import ADDRESS_CHANGE, AddressChanges
+from portico.my_account.authenticator.service import Authenticators
 from portico.my_account.deletion.service import Deletions
 from portico.my_account.export import OwnData
 from portico.my_account.history import OwnHistory
@@ -30,7 +31,7 @@ from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.organizations.invitations.service import INVITATION, Invitations
 from portico.settings import Settings
-from portico.signin.codes import SIGN_UP
+from portico.signin.codes import ENROLMENT, SIGN_UP
 from portico.signin.erasure import erase_attempts
 from portico.signin.reset import RESET
 from portico.throttle.rates import Limits
@@ -45,6 +46,7 @@ class House(Flow):
         handlers = {
             RESET: self.reset.queue_mail,
             SIGN_UP: self.codes.queue_mail,
+            ENROLMENT: self.codes.queue_enrolment_mail,
             ADDRESS_CHANGE: self.address_changes.queue_mail,
             INVITATION: self.invitation_mail.queue_mail,
         }
@@ -234,7 +236,15 @@ class House(Flow):
             reset_links=self.reset_links,
             authority=self.authority,
             sign_in=self.sign_in,
+            second_factors=self.second_factors,
             wake=self.wake_mail,
+        )
+
+    @cached_property
+    def authenticators(self) -> Authenticators:
+        """The second factors of signed-in people, in their own hands."""
+        return Authenticators(
+            database=self.database, clock=self.clock, sign_in=self.sign_in, is_offered=self.settings.own_mfa == "on"
         )
 
     @cached_property

@@ -30,9 +30,12 @@ HOMES = {
     "idna": ("portico.kernel",),
     "jinja2": ("portico.web", "portico.mail"),
     "nacl": ("portico.factors",),
+    "pyotp": ("portico.factors",),
+    "segno": ("portico.web",),
     "sqlalchemy": ("portico.database",),
     "sqlite3": ("portico.database",),
     "typer": (
+        "portico.accounts_cli",
         "portico.audit_cli",
         "portico.cli",
         "portico.invitations_cli",

@@ -9,6 +9,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from portico.factors.proof import Proof, ProofClass, ProofKind, proven_classes
+from portico.signin.answers import Answer, is_fitting
 from portico.signin.attempt import AttemptState, Demands, Mark, Purpose
 from portico.signin.decide import OUTCOMES, next_step
 from portico.signin.facts import Demand, Facts, PasswordRule, Person
@@ -18,19 +19,23 @@ from portico.signin.steps import (
     Announced,
     ChangePassword,
     CreateAccount,
+    Enrol,
     Finished,
     Prove,
     ProveReason,
     Refused,
     RefusedReason,
     RemindPassword,
+    SaveRecoveryCode,
     Step,
     VerifyEmail,
+    VerifyReason,
 )
 from tests.support.generated_facts import (
     CLASSES,
     NOW,
     announcing_facts,
+    demanding_facts,
     demands,
     facts,
     live_facts,
@@ -54,17 +59,21 @@ def with_attempt(given_facts: Facts, **changes: object) -> Facts:
 @pytest.mark.parametrize("kind", STEPS)
 def test_the_generated_facts_reach_every_step(kind: type) -> None:
     """Otherwise the properties below would hold for want of cases."""
-    find(live_facts | announcing_facts, lambda given_facts: isinstance(next_step(given_facts), kind), settings=ANY_CASE)
+    find(
+        live_facts | announcing_facts | demanding_facts,
+        lambda given_facts: isinstance(next_step(given_facts), kind),
+        settings=ANY_CASE,
+    )
 
 
-@given(facts | live_facts)
+@given(facts | live_facts | demanding_facts)
 def test_every_facts_value_gives_exactly_one_step(given_facts: Facts) -> None:
     step = next_step(given_facts)
     assert isinstance(step, STEPS)
     assert step == next_step(given_facts)
 
 
-@given(facts | live_facts)
+@given(facts | live_facts | demanding_facts)
 def test_finished_implies_that_every_demand_is_proven(given_facts: Facts) -> None:
     step = next_step(given_facts)
     if not isinstance(step, Finished):
@@ -77,16 +86,27 @@ def test_finished_implies_that_every_demand_is_proven(given_facts: Facts) -> Non
     assert step == Finished(outcome=OUTCOMES[attempt.purpose])
     if attempt.purpose is Purpose.RESET_PASSWORD:
         assert Mark.PASSWORD_CHANGED in attempt.marks
-        return
+    elif attempt.purpose is not Purpose.STEP_UP:  # its session has met them
+        _assert_demands_are_met(given_facts)
+
+
+def _assert_demands_are_met(given_facts: Facts) -> None:
     for demand in given_facts.policy.demands:
-        assert _best_count(attempt.proofs, demand) >= demand.classes
+        assert _best_count(given_facts, demand) >= demand.classes
 
 
-def _best_count(given_proofs: tuple[Proof, ...], demand: Demand) -> int:
-    """The classes a demand may count, found the slow way: any one proof, plus those of kinds it allows."""
+def _best_count(given_facts: Facts, demand: Demand) -> int:
+    """The classes a demand may count, found the slow way: any one proof, plus those of kinds it counts.
+
+    A recovery code or a mailed code counts for nobody who has not enrolled what it stands in for (D7).
+    """
+    given_proofs = given_facts.attempt.proofs
+    counted = set(demand.kinds)
+    if any(kind in demand.kinds for kind in given_facts.enrolled):
+        counted |= demand.stand_ins
     return max(
         (
-            len(proven_classes([first, *(proof for proof in given_proofs if proof.kind in demand.kinds)]))
+            len(proven_classes([first, *(proof for proof in given_proofs if proof.kind in counted)]))
             for first in given_proofs
         ),
         default=0,
@@ -130,8 +150,8 @@ def test_a_new_password_is_never_asked_before_the_proofs(given_facts: Facts) -> 
         return
     attempt = given_facts.attempt
     assert attempt.proofs
-    if attempt.purpose is not Purpose.RESET_PASSWORD:
-        assert all(_best_count(attempt.proofs, demand) >= demand.classes for demand in given_facts.policy.demands)
+    if attempt.purpose not in (Purpose.RESET_PASSWORD, Purpose.STEP_UP):
+        _assert_demands_are_met(given_facts)
 
 
 @given(facts | live_facts)
@@ -146,7 +166,9 @@ def test_no_account_is_made_before_the_mailbox_is_confirmed(given_facts: Facts) 
         assert Mark.ACCOUNT_CREATED in attempt.marks
     if isinstance(step, VerifyEmail):
         assert not is_confirmed
-    assert not isinstance(next_step(with_attempt(given_facts, purpose=Purpose.SIGN_IN)), VerifyEmail | CreateAccount)
+    elsewhere = next_step(with_attempt(given_facts, purpose=Purpose.SIGN_IN))
+    assert not isinstance(elsewhere, CreateAccount)
+    assert not isinstance(elsewhere, VerifyEmail) or elsewhere.why is VerifyReason.ENROL
 
 
 @given(facts | live_facts, st.none() | people)
@@ -166,7 +188,7 @@ def test_a_reset_asks_for_the_mailed_link_first(given_facts: Facts) -> None:
     assert isinstance(step, Refused) or step == Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST)
 
 
-@given(facts | live_facts)
+@given(facts | live_facts | demanding_facts)
 def test_a_good_proof_never_moves_the_flow_back(given_facts: Facts) -> None:
     """Answering the step with a fresh proof leads to the same place in the order of rules, or further."""
     step = next_step(given_facts)
@@ -190,7 +212,7 @@ def _place(step: Step, given_facts: Facts) -> int:
     return len(RULES)
 
 
-@given(facts | live_facts, demands)
+@given(facts | live_facts | demanding_facts, demands)
 def test_tightening_policy_never_turns_a_demand_into_finished(given_facts: Facts, demand: Demand) -> None:
     step = next_step(given_facts)
     tighter = replace(given_facts, policy=replace(given_facts.policy, demands=(*given_facts.policy.demands, demand)))
@@ -237,7 +259,7 @@ def test_what_is_announced_can_always_be_put_off(given_facts: Facts) -> None:  #
     assert step.organizations
     assert step.enforced_from == given_facts.policy.announced_from
     now = with_attempt(given_facts, marks=given_facts.attempt.marks | {Mark.ANNOUNCED_TAKEN})
-    assert isinstance(next_step(now), ChangePassword | Prove)
+    assert isinstance(next_step(now), ChangePassword | Prove | Enrol | VerifyEmail)
     assert given_facts.policy.announced is not None
     then = replace(given_facts, now=step.enforced_from, policy=given_facts.policy.announced)
     alive = with_attempt(then, expires_at=step.enforced_from + timedelta(minutes=1), demands=Demands())
@@ -247,6 +269,78 @@ def test_what_is_announced_can_always_be_put_off(given_facts: Facts) -> None:  #
     marks = now.attempt.marks | {Mark.PASSWORD_CHANGED}
     assert isinstance(next_step(with_attempt(replace(now, person=today), marks=marks)), Finished)
     assert isinstance(next_step(replace(alive, person=today)), Finished), "who did it before is not asked on the day"
+
+
+@given(live_facts | demanding_facts)
+def test_nothing_is_set_up_before_the_proofs_it_takes(given_facts: Facts) -> None:  # D12
+    """Neither a stolen password nor an open session is enough: the mailbox comes first, and the password from now."""
+    step, attempt = next_step(given_facts), given_facts.attempt
+    if not isinstance(step, Enrol):
+        return
+    assert attempt.proofs
+    assert attempt.purpose is not Purpose.RESET_PASSWORD
+    assert not set(step.kinds) & set(given_facts.enrolled)
+    assert set(step.kinds) <= set(given_facts.enrollable)
+    goes_on = attempt.goes_on_with_session
+    if given_facts.policy.mailbox_first or given_facts.policy.announced is not None:
+        then = given_facts.policy.announced or given_facts.policy
+        mailed = [proof for proof in attempt.proofs if proof.kind in MAILBOX]
+        fresh = [proof for proof in mailed if not goes_on or proof.at >= attempt.created_at]
+        assert fresh or not then.mailbox_first or not given_facts.policy.mailbox_first or given_facts.person is None
+    if goes_on and ProofKind.PASSWORD in given_facts.enrolled:
+        passwords = [proof for proof in attempt.proofs if proof.kind is ProofKind.PASSWORD]
+        assert any(proof.at >= attempt.created_at - RENEWAL_FRESH for proof in passwords)
+
+
+@given(demanding_facts)
+def test_who_has_an_app_is_asked_for_it_and_never_for_another(given_facts: Facts) -> None:  # S71
+    """Whether or not anybody demands it; what stands in counts for nobody who has none (D7)."""
+    step, attempt = next_step(given_facts), given_facts.attempt
+    second = {ProofKind.TOTP, ProofKind.RECOVERY_CODE}
+    if ProofKind.TOTP in given_facts.enrolled:
+        assert not isinstance(step, Enrol | VerifyEmail)
+        if isinstance(step, Finished) and attempt.purpose is Purpose.SIGN_IN:
+            assert {proof.kind for proof in attempt.proofs} & (second | {ProofKind.EMAIL_CODE})
+        if isinstance(step, Finished) and attempt.demands.change is not None:
+            assert {proof.kind for proof in attempt.proofs} & second, "what one proves with takes a second factor"
+        return
+    assert not isinstance(step, SaveRecoveryCode)
+    if isinstance(step, Prove):
+        assert step.kinds == (ProofKind.PASSWORD,)
+
+
+@given(demanding_facts)
+def test_a_recovery_code_is_shown_only_after_the_second_factor(given_facts: Facts) -> None:  # D14
+    step, attempt = next_step(given_facts), given_facts.attempt
+    if isinstance(step, SaveRecoveryCode):
+        assert {proof.kind for proof in attempt.proofs} & {ProofKind.TOTP, ProofKind.RECOVERY_CODE} or (
+            Mark.FACTOR_ENROLLED in attempt.marks
+        )
+        assert Mark.RECOVERY_CODE_SAVED not in attempt.marks
+    if isinstance(step, Finished) and attempt.purpose is Purpose.SIGN_IN and ProofKind.TOTP in given_facts.enrolled:
+        is_kept = ProofKind.RECOVERY_CODE in given_facts.enrolled or Mark.RECOVERY_CODE_SAVED in attempt.marks
+        by_mail_only = not {proof.kind for proof in attempt.proofs} & {ProofKind.TOTP, ProofKind.RECOVERY_CODE}
+        assert is_kept or by_mail_only
+
+
+@given(demanding_facts)
+def test_a_reset_never_meets_a_second_factor(given_facts: Facts) -> None:  # D7
+    step = next_step(with_attempt(given_facts, purpose=Purpose.RESET_PASSWORD, demands=Demands()))
+    assert not isinstance(step, Enrol | SaveRecoveryCode | VerifyEmail)
+    assert not isinstance(step, Prove) or step.kinds == (ProofKind.MAILED_LINK,)
+
+
+def test_an_answer_of_every_kind_knows_its_step() -> None:
+    answers = get_args(Answer)
+    assert all(not is_fitting(msgspec.convert(_sample_answer(kind), kind), SAMPLES[-1]) for kind in answers)
+
+
+def _sample_answer(kind: type) -> dict[str, object]:
+    """Something of every field an answer has."""
+    filled: dict[str, object] = {"answer": kind.__struct_config__.tag}  # type: ignore[attr-defined]
+    for field in msgspec.structs.fields(kind):
+        filled[field.name] = field.type is bool or "x"
+    return filled
 
 
 @given(live_facts)

@@ -12,7 +12,7 @@ from portico.database.engine import Transaction
 from portico.organizations.model import Feature, MemberType, Organization, Role
 from portico.organizations.policies.standing import note_change
 from portico.organizations.policies.store import add_version
-from portico.organizations.policy import Mfa, PolicyFields, PolicyVersion
+from portico.organizations.policy import Mfa, PolicyFields, PolicyVersion, SecondFactor
 from tests.support.dump import dump
 from tests.support.invitations import (
     ADMIN,
@@ -518,7 +518,8 @@ async def test_nobody_joins_below_what_is_asked_there(world: World, clinic: Orga
         await signed_in.sign_in()
         confirm = await opened(signed_in, link)
         page = await joined(nora, await opened(nora, link), identifier=ADDRESS)
-        await ask(world, clinic, PolicyFields(mfa=Mfa.REQUIRED))  # between the link and the acceptance
+        only_passkeys = PolicyFields(mfa=Mfa.REQUIRED, allowed_factors=(SecondFactor.PASSKEY,))
+        await ask(world, clinic, only_passkeys)  # between the link and the acceptance
         told = await nora.follow(await nora.submit(page, page.request.url.path, password=PASSWORD))
         assert_refused(told, 403)
         assert not nora.cookie("session")

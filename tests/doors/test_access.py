@@ -83,6 +83,17 @@ TABLE: dict[str, Access] = {
     "POST /api/v1/renewals": ANYONE,
     "GET /account/export": SIGNED_IN,
     "POST /account/export": SIGNED_IN,
+    "GET /account/authenticator": SIGNED_IN,
+    "GET /account/authenticator/add": SIGNED_IN,
+    "POST /account/authenticator/add": SIGNED_IN,
+    "GET /account/authenticator/remove": SIGNED_IN,
+    "POST /account/authenticator/remove": SIGNED_IN,
+    "GET /account/authenticator/recovery-code": SIGNED_IN,
+    "POST /account/authenticator/recovery-code": SIGNED_IN,
+    "GET /api/v1/account/authenticator": SIGNED_IN,
+    "POST /api/v1/account/authenticator/add": SIGNED_IN,
+    "POST /api/v1/account/authenticator/remove": SIGNED_IN,
+    "POST /api/v1/account/authenticator/recovery-code": SIGNED_IN,
     "GET /account/password": SIGNED_IN,
     "POST /account/password": SIGNED_IN,
     "GET /account/sessions": SIGNED_IN,
@@ -184,6 +195,8 @@ TABLE: dict[str, Access] = {
     "POST /api/v1/operator/people/{account_id}/resume-account": OPERATOR,
     "POST /api/v1/organizations/{organization_id}/members/{account_id}/lift-freeze": ADMIN,
     "POST /api/v1/operator/people/{account_id}/lift-freeze": OPERATOR,
+    "POST /api/v1/organizations/{organization_id}/members/{account_id}/reset-mfa": ADMIN,
+    "POST /api/v1/operator/people/{account_id}/reset-mfa": OPERATOR,
     "GET /api/v1/organizations/{organization_id}/domains": SUPPORT,
     "POST /api/v1/organizations/{organization_id}/domains": ADMIN,
     "POST /api/v1/organizations/{organization_id}/domains/{domain}/verify": ADMIN,
@@ -290,9 +303,13 @@ FIELDS: dict[str, dict[str, str]] = {
     "POST /account/delete": {"current_password": PASSWORD},
     "POST /account/handle": {"handle": "somebody.else", "current_password": PASSWORD},
     "POST /account/export": {"current_password": PASSWORD},
+    "POST /account/authenticator/add": {"current_password": PASSWORD},
+    "POST /account/authenticator/remove": {"current_password": PASSWORD},
+    "POST /account/authenticator/recovery-code": {"current_password": PASSWORD},
 }
 ACTIONS = (
     "send-reset-link", "force-password-change", "end-sessions", "suspend-account", "resume-account", "lift-freeze",
+    "reset-mfa",
 )  # fmt: skip
 BODIES: dict[str, Any] = {
     **{
@@ -354,6 +371,9 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/account/password": lambda: {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
     "POST /api/v1/account/handle": lambda: {"handle": "somebody.else", "current_password": PASSWORD},
     "POST /api/v1/account/export": lambda: {"current_password": PASSWORD},
+    "POST /api/v1/account/authenticator/add": lambda: {"current_password": PASSWORD},
+    "POST /api/v1/account/authenticator/remove": lambda: {"current_password": PASSWORD},
+    "POST /api/v1/account/authenticator/recovery-code": lambda: {"current_password": PASSWORD},
 }
 
 

@@ -131,7 +131,7 @@ async def test_whoever_does_now_what_is_announced_does_it_as_it_will_be_asked(fr
         page = await browser.follow(await browser.sign_in())
         path = page.request.url.path
         page = await browser.follow(await browser.submit(page, path, now="yes"))
-        assert f"{NORTH} asks for at least 25 characters." in page.text
+        assert f"{NORTH} asks for at least 25 characters from" in page.text
         page = await browser.follow(await browser.submit(page, path, **twice(GOOD)))
         assert "This password is not enough yet" in page.text
         done = await browser.submit(page, path, **twice(LONG))

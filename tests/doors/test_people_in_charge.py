@@ -15,6 +15,7 @@ from portico.organizations.domains.model import Domain
 from portico.organizations.managing import find_managing
 from portico.organizations.model import MemberType, Organization, OrganizationState, Role
 from portico.organizations.rules import AT_THE_MACHINE
+from tests.support.authenticators import give_totp
 from tests.support.dump import dump
 from tests.support.world import LIFTED, NEW_PASSWORD, PASSWORD, MakeWorld, Native, World
 
@@ -231,6 +232,8 @@ async def test_the_person_is_told_by_whom_and_the_trail_keeps_why(story: Story, 
             await story.act(ada, "suspend-account", of=story.north)
         if action == "lift-freeze":
             await world.house.database.transact(lambda tx: world.house.protection.freeze(tx, world.clock.now(), mia.id))
+        if action == "reset-mfa":
+            await give_totp(world, mia)
         world.clock.advance(minutes=1)
         assert (await story.act(ada, action, of=story.north)).json()["is_done"]
         told = [letter.text for letter in await world.letters(MIA) if "An administrator of North Clinic" in letter.text]

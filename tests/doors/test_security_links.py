@@ -234,7 +234,7 @@ async def test_a_second_factor_lifts_the_freeze_and_a_password_does_not(world: W
         visitor = Visitor(
             holder_hash=attempt.holder_hash, device_hash=None, network="192.0.2.1", user_agent="", language="en"
         )
-        outcomes = world.house.sign_in._outcomes  # noqa: SLF001 - no factor of ours makes such a proof yet
+        outcomes = world.house.outcomes
         facts = Facts(now=now, attempt=attempt)
         await world.house.database.transact(
             lambda tx: outcomes.carry_out(tx, Outcome.OPEN_SESSION, facts, visitor, now)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from portico.accounts.model import AccountState
 from portico.factors.proof import Proof, ProofClass, ProofKind
-from portico.signin.attempt import Attempt, AttemptState, ClientKind, Demands, Mark, Purpose
+from portico.signin.attempt import Attempt, AttemptState, ClientKind, Demands, FactorChange, Mark, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts, PasswordRule, Person, Policy
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -54,6 +54,7 @@ attempts = st.builds(
         Demands,
         fresh_within=st.sampled_from([None, timedelta(0), timedelta(minutes=5)]),
         interaction=st.booleans(),
+        change=st.none() | st.sampled_from(FactorChange),
     ),
     state=st.sampled_from(AttemptState),
 )
@@ -68,6 +69,7 @@ demands = st.builds(
     Demand,
     classes=st.sampled_from([1, 2]),
     kinds=st.frozensets(kinds, min_size=1),
+    stand_ins=st.frozensets(st.sampled_from([ProofKind.RECOVERY_CODE, ProofKind.EMAIL_CODE])),
     organization=st.sampled_from([None, "North Clinic", "South Clinic"]),
 )
 password_rules = st.builds(
@@ -79,10 +81,11 @@ password_rules = st.builds(
     remind_within=st.sampled_from([None, timedelta(days=1), timedelta(days=59)]),
 )
 demanded = st.lists(demands, min_size=1, max_size=3).map(tuple)
-announced = st.builds(Policy, demands=demanded, password=password_rules)
+announced = st.builds(Policy, demands=demanded, password=password_rules, mailbox_first=st.booleans())
 policies = st.builds(
     Policy,
     demands=demanded,
+    mailbox_first=st.booleans(),
     password=st.just(PasswordRule()) | password_rules,
 )
 facts = st.builds(
@@ -91,6 +94,7 @@ facts = st.builds(
     attempt=attempts,
     person=st.none() | people,
     enrolled=st.lists(kinds, unique=True, max_size=5).map(tuple),
+    enrollable=st.sampled_from([(), (ProofKind.TOTP,), (ProofKind.PASSKEY, ProofKind.TOTP)]),
     policy=policies,
     blocked_until=st.sampled_from([None, NOW + timedelta(minutes=1)]),
     reminder_rests=st.booleans(),
@@ -134,6 +138,51 @@ def _announcing(draw: st.DrawFn) -> Facts:
 
 
 announcing_facts = _announcing()
+
+
+@st.composite
+def _demanding(draw: st.DrawFn) -> Facts:
+    """Facts in which a second factor is demanded or wished for, most often by somebody who has none or an app."""
+    given = draw(live_facts)
+    purpose = draw(st.sampled_from([Purpose.SIGN_IN, Purpose.SIGN_IN, Purpose.RENEW, Purpose.STEP_UP]))
+    password = draw(proofs(st.just(ProofKind.PASSWORD)))
+    others = draw(
+        st.lists(proofs(st.sampled_from([ProofKind.EMAIL_CODE, ProofKind.TOTP, ProofKind.RECOVERY_CODE])), max_size=2)
+    )
+    has_app, has_code = draw(st.booleans()), draw(st.booleans())
+    app = (ProofKind.TOTP, *((ProofKind.RECOVERY_CODE,) if has_code else ())) if has_app else ()
+    demand = Demand(
+        classes=2,
+        kinds=draw(st.sampled_from([frozenset({ProofKind.TOTP}), frozenset({ProofKind.TOTP, ProofKind.PASSKEY})])),
+        stand_ins=draw(
+            st.sampled_from(
+                [frozenset({ProofKind.RECOVERY_CODE}), frozenset({ProofKind.RECOVERY_CODE, ProofKind.EMAIL_CODE})]
+            )
+        ),
+        organization="North Clinic",
+    )
+    policy = Policy(demands=draw(st.sampled_from([(Demand(),), (Demand(), demand)])), mailbox_first=draw(st.booleans()))
+    change = draw(st.sampled_from([None, *FactorChange])) if purpose is Purpose.STEP_UP else None
+    attempt = msgspec.structs.replace(
+        given.attempt,
+        purpose=purpose,
+        proofs=(password, *others),
+        marks=draw(st.frozensets(st.sampled_from([Mark.FACTOR_ENROLLED, Mark.RECOVERY_CODE_SAVED]), max_size=1)),
+        epoch=1,
+        account_id="account",
+        demands=Demands(change=change),
+    )
+    return msgspec.structs.replace(
+        given,
+        attempt=attempt,
+        person=Person(state=AccountState.ACTIVE, epoch=1, mailbox="nora*****@north****"),
+        enrolled=(ProofKind.PASSWORD, *app),
+        enrollable=(ProofKind.TOTP,),
+        policy=policy,
+    )
+
+
+demanding_facts = _demanding()
 
 
 @st.composite

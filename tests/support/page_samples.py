@@ -11,6 +11,7 @@ import portico
 from portico.factors.password_rules import PasswordPolicy
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues, Message, message
+from portico.my_account.authenticator.service import OwnAuthenticator
 from portico.my_account.organizations import Ask, InTheEnd, OwnOrganization, member_words
 from portico.organizations.folding import AskedBy, fold
 from portico.organizations.model import (
@@ -27,10 +28,12 @@ from portico.organizations.policy import NOTHING_ASKED, EnrolmentProof, Mfa, Pre
 from portico.organizations.wording import list_asks, list_folded
 from portico.reminders.model import Expiry
 from portico.sessions.devices import device_words
+from portico.signin.attempt import FactorChange
 from portico.signin.password_criteria import AskedCriteria
 from portico.signin.reset_help import help_steps
 from portico.web.assets import Assets
 from portico.web.language import offered_languages
+from portico.web.qr import draw_qr
 from portico.web.templates import Failure, Frame, ShownPerson, Templates
 
 PACKAGE = Path(portico.__file__).parent
@@ -127,6 +130,7 @@ class SamplePerson:
     identifier: str
     password: str
     about: Message
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +237,7 @@ OPERATIONS = (
 )
 
 PEOPLE = (
-    SamplePerson("Nora North", IDENTIFIER, "Correct-Horse-1", message("development.about.plain")),
+    SamplePerson("Nora North", IDENTIFIER, "Correct-Horse-1", message("development.about.plain"), "204816"),
     SamplePerson("Peter Pause", "peter@north-clinic.example", "Correct-Horse-2", message("development.about.disabled")),
     SamplePerson("Mia Miller", "mia.miller", "", message("development.about.no_password")),
 )
@@ -286,8 +290,10 @@ _ANNOUNCED: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
     "version": 2,
     "what": Message("signin.announced.change_password", {"organizations": "North Clinic"}),
+    "kind": "change_password",
     "enforced_from": AT,
 }
+_ANNOUNCED_ENROL = Message("signin.announced.enrol", {"organizations": "North Clinic"})
 _REMINDER: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
     "version": 2,
@@ -307,10 +313,30 @@ _VERIFY: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
     "version": 1,
     "address": IDENTIFIER,
+    "why": "sign_up",
+    "asked_by": "",
     "wait_seconds": 0,
     "notice": None,
     "failure": None,
 }
+_CLOCK = message("totp.clock_behind", count=4)
+_KEY = "H43SC3SMKFTC4YLLG5XWQV2LJNTVUTJZ"
+_STEP: Mapping[str, object] = {"attempt_id": ATTEMPT, "version": 3, "failure": None}
+_ENROL: Mapping[str, object] = {
+    **_STEP,
+    "view": "",
+    "qr": draw_qr(f"otpauth://totp/Portico:{IDENTIFIER}?secret={_KEY}&issuer=Portico"),
+    "asked_by": "North Clinic",
+}
+_MANUAL: Mapping[str, object] = {
+    **_STEP,
+    "view": "manual",
+    "key": _KEY,
+    "groups": [_KEY[start : start + 4] for start in range(0, 32, 4)],
+    "asked_by": "",
+}
+_GATE: Mapping[str, object] = {**_STEP, "code": "WUVDS24HFGEXBKPVRDPVC8TD", "why": "first"}
+_PROVE: Mapping[str, object] = {**_STEP, "view": "totp", "has_others": True, "asked_by": "North Clinic"}
 _CREATE: Mapping[str, object] = {
     **_NEW_PASSWORD,
     "attempt_id": ATTEMPT,
@@ -458,17 +484,24 @@ SIGN_IN = (
     ),
     PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
+    PageSample("announced-enrol", "signin/announced.html", {**_ANNOUNCED, "what": _ANNOUNCED_ENROL, "kind": "enrol"}),
     PageSample("reminder", "signin/reminder.html", _REMINDER),
     PageSample("reminder-last-day", "signin/reminder.html", {**_REMINDER, "days": 1}),
     PageSample(
         "renew",
         "signin/renew.html",
-        {"return_to": "/account", "why": _EXPIRED, "enforced_from": None, "is_unsent": True},
+        {"return_to": "/account", "why": _EXPIRED, "kind": "", "enforced_from": None, "is_unsent": True},
     ),
     PageSample(
         "renew-announced",
         "signin/renew.html",
-        {"return_to": "", "why": _ANNOUNCED["what"], "enforced_from": AT, "is_unsent": False},
+        {
+            "return_to": "",
+            "why": _ANNOUNCED["what"],
+            "kind": "change_password",
+            "enforced_from": AT,
+            "is_unsent": False,
+        },
     ),
     PageSample("refused-over", "signin/refused.html", _refused("attempt_over")),
     PageSample("refused-tries", "signin/refused.html", _refused("too_many_tries", count=3)),
@@ -843,7 +876,127 @@ OTHERS = (
     PageSample("reference", "api/reference.html", {"operations": OPERATIONS, "openapi": "/api/openapi.json"}),
 )
 
-PAGES = (*SIGN_IN, *SIGN_UP, *INVITATIONS, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
+SECOND_FACTOR = (
+    PageSample(
+        "verify-email-enrol",
+        "signin/verify_email.html",
+        {**_VERIFY, "address": "nora*****@north****", "why": "enrol", "asked_by": "North Clinic"},
+    ),
+    PageSample(
+        "verify-email-enrol-own",
+        "signin/verify_email.html",
+        {**_VERIFY, "address": "nora*****@north****", "why": "enrol", "wait_seconds": 30},
+    ),
+    PageSample("enrol", "signin/enrol_totp.html", _ENROL),
+    PageSample(
+        "enrol-failed",
+        "signin/enrol_totp.html",
+        {**_ENROL, "asked_by": "", "failure": _failed("code", "totp.wrong")},
+    ),
+    PageSample("enrol-manual", "signin/enrol_manual.html", _MANUAL),
+    PageSample(
+        "enrol-manual-failed",
+        "signin/enrol_manual.html",
+        {**_MANUAL, "asked_by": "North Clinic", "failure": _failed("code", "totp.wrong")},
+    ),
+    PageSample("recovery-code", "signin/save_recovery_code.html", _GATE),
+    PageSample(
+        "recovery-code-failed",
+        "signin/save_recovery_code.html",
+        {**_GATE, "failure": _failed("confirmed", "recovery_code.not_confirmed")},
+    ),
+    PageSample("recovery-code-spent", "signin/save_recovery_code.html", {**_GATE, "why": "spent"}),
+    PageSample("recovery-code-asked", "signin/save_recovery_code.html", {**_GATE, "why": "asked"}),
+    PageSample("prove-totp", "signin/prove_totp.html", _PROVE),
+    PageSample(
+        "prove-totp-failed",
+        "signin/prove_totp.html",
+        {
+            **_PROVE,
+            "has_others": False,
+            "asked_by": None,
+            "failure": Failure(_CLOCK, {"code": _CLOCK}),
+        },
+    ),
+    PageSample("prove-recovery-code", "signin/prove_recovery_code.html", {**_PROVE, "view": "recovery_code"}),
+    PageSample(
+        "prove-recovery-code-failed",
+        "signin/prove_recovery_code.html",
+        {
+            **_PROVE,
+            "view": "recovery_code",
+            "has_others": False,
+            "asked_by": None,
+            "failure": _failed("code", "recovery_code.wrong"),
+        },
+    ),
+    PageSample("other-methods", "signin/other_methods.html", {**_STEP, "kinds": ["totp", "recovery_code"]}),
+)
+
+_OWN_APP = OwnAuthenticator(added_at=EARLIER, used_at=AT, recovery_code_at=EARLIER, may_add=False)
+_AUTHENTICATOR: Mapping[str, object] = {"own": _OWN_APP, "refusal": None, "notice": None, "failure": None}
+_APP_CHANGE: Mapping[str, object] = {"identifier": IDENTIFIER, "failure": None}
+AUTHENTICATOR = (
+    PageSample("authenticator", "my_account/authenticator.html", _AUTHENTICATOR, NORA),
+    PageSample(
+        "authenticator-unused",
+        "my_account/authenticator.html",
+        {
+            **_AUTHENTICATOR,
+            "own": OwnAuthenticator(added_at=EARLIER, may_add=False),
+            "notice": message("my_account.authenticator.remove_totp.done"),
+        },
+        NORA,
+    ),
+    PageSample(
+        "authenticator-none", "my_account/authenticator.html", {**_AUTHENTICATOR, "own": OwnAuthenticator()}, NORA
+    ),
+    PageSample(
+        "authenticator-not-offered",
+        "my_account/authenticator.html",
+        {**_AUTHENTICATOR, "own": OwnAuthenticator(may_add=False)},
+        NORA,
+    ),
+    PageSample(
+        "authenticator-frozen",
+        "my_account/authenticator.html",
+        {**_AUTHENTICATOR, "refusal": message("my_account.authenticator.frozen")},
+        NORA,
+    ),
+    PageSample(
+        "authenticator-frozen-none",
+        "my_account/authenticator.html",
+        {
+            **_AUTHENTICATOR,
+            "own": OwnAuthenticator(),
+            "refusal": message("my_account.authenticator.frozen"),
+            "failure": Failure(message("my_account.authenticator.none")),
+        },
+        NORA,
+    ),
+    *(
+        PageSample(
+            f"authenticator-{change.value.replace('_', '-')}",
+            "my_account/authenticator_change.html",
+            {**_APP_CHANGE, "change": change.value, "place": f"/account/authenticator/{change.value}"},
+            NORA,
+        )
+        for change in FactorChange
+    ),
+    PageSample(
+        "authenticator-change-failed",
+        "my_account/authenticator_change.html",
+        {
+            **_APP_CHANGE,
+            "change": "remove_totp",
+            "place": "/account/authenticator/remove",
+            "failure": _failed("current_password", "my_account.password.current_wrong"),
+        },
+        NORA,
+    ),
+)
+
+PAGES = (*SIGN_IN, *SECOND_FACTOR, *AUTHENTICATOR, *SIGN_UP, *INVITATIONS, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
 
 
 def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:

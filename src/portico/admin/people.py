@@ -35,6 +35,7 @@ from portico.organizations.rules import Actor, may_change
 from portico.security.reset_links import ResetLinks
 from portico.sessions.model import SignedIn
 from portico.signin.facts import ChangeReason
+from portico.signin.second_factors import SecondFactors
 from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
 from portico.throttle.service import Throttle
@@ -53,6 +54,7 @@ class Action(StrEnum):
     SUSPEND = "suspend-account"
     RESUME = "resume-account"
     LIFT_FREEZE = "lift-freeze"
+    RESET_MFA = "reset-mfa"
 
 
 _KINDS = {
@@ -62,8 +64,9 @@ _KINDS = {
     Action.SUSPEND: EventKind.ACCOUNT_DISABLED,
     Action.RESUME: EventKind.ACCOUNT_ENABLED,
     Action.LIFT_FREEZE: EventKind.FREEZE_LIFTED,
+    Action.RESET_MFA: EventKind.MFA_RESET,
 }
-_Told = Literal["reset_link", "force_change", "end_sessions", "suspend", "resume", "lift_freeze"]
+_Told = Literal["reset_link", "force_change", "end_sessions", "suspend", "resume", "lift_freeze", "reset_mfa"]
 _TOLD: dict[Action, _Told] = {
     Action.SEND_RESET_LINK: "reset_link",
     Action.FORCE_CHANGE: "force_change",
@@ -71,6 +74,7 @@ _TOLD: dict[Action, _Told] = {
     Action.SUSPEND: "suspend",
     Action.RESUME: "resume",
     Action.LIFT_FREEZE: "lift_freeze",
+    Action.RESET_MFA: "reset_mfa",
 }
 
 
@@ -100,6 +104,7 @@ class PeopleInCharge:
         reset_links: ResetLinks,
         authority: Authority,
         sign_in: SignIn,
+        second_factors: SecondFactors,
         wake: Callable[[], None],
     ) -> None:
         """``wake`` tells the job that sends mail that there is some."""
@@ -114,6 +119,7 @@ class PeopleInCharge:
         self._reset_links = reset_links
         self._authority = authority
         self._sign_in = sign_in
+        self._second_factors = second_factors
         self._wake = wake
 
     async def act(
@@ -194,7 +200,7 @@ class PeopleInCharge:
             raise NotFound("no such account")
         return account
 
-    async def _carry_out(
+    async def _carry_out(  # noqa: C901 - one for each action
         self, tx: Transaction, now: datetime, action: Action, charge: Charge, event: Event, language: str
     ) -> None:
         """Change the account; each is one conditional statement, so that of two at once the second is told."""
@@ -217,6 +223,8 @@ class PeopleInCharge:
             case Action.LIFT_FREEZE:
                 if not await self._protection.lift_freeze(tx, now, account.id, recorded_as=event):
                     raise NothingToDo("it is not frozen")
+            case Action.RESET_MFA:
+                await self._second_factors.reset(tx, now, account, recorded_as=event)
 
     async def _send_reset_link(
         self, tx: Transaction, now: datetime, account: Account, language: str, event: Event

@@ -30,6 +30,7 @@ _SUMMARIES = {
     Action.SUSPEND: "Suspend the account: nobody can sign in to it, and everything ends.",
     Action.RESUME: "Resume an account that was suspended.",
     Action.LIFT_FREEZE: 'Lift the freeze that "This was not me" began.',
+    Action.RESET_MFA: "Reset the second factor: it is forgotten, everything ends, the next sign-in sets up a new one.",
 }
 
 

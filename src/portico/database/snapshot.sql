@@ -50,11 +50,14 @@ CREATE TABLE credentials (
     failures BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL,
-    used_at BIGINT
+    used_at BIGINT,
+    used_step BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX credentials_by_account ON credentials (account_id, kind);
 -- Of two who give an account its first password at once, one does.
 CREATE UNIQUE INDEX credentials_one_password ON credentials (account_id) WHERE kind = 'password';
+CREATE UNIQUE INDEX credentials_one_totp ON credentials (account_id) WHERE kind = 'totp';
+CREATE UNIQUE INDEX credentials_one_recovery_code ON credentials (account_id) WHERE kind = 'recovery_code';
 
 -- One row per try to sign in, step up, renew, reset or accept; never part of a session.
 CREATE TABLE attempts (
@@ -79,7 +82,8 @@ CREATE TABLE attempts (
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     former_holder_hash BYTEA,
-    invitation_id TEXT
+    invitation_id TEXT,
+    pending BYTEA
 );
 CREATE INDEX attempts_by_expiry ON attempts (expires_at);
 

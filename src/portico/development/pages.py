@@ -8,9 +8,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from portico.accounts.service import Accounts
 from portico.database.engine import Database
 from portico.development.clock_control import advance
 from portico.development.people import PEOPLE
+from portico.factors.totp import TotpFactor, code_at
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import BadInput, NotFound
 from portico.kernel.messages import message
@@ -77,6 +79,8 @@ class ShownDemoPerson:
     identifier: str
     password: str
     about: object
+    code: str = ""
+    """What their authenticator app shows now, if they have set one up."""
 
 
 class DevelopmentPages:
@@ -91,6 +95,8 @@ class DevelopmentPages:
         mailbox: MaildirTransport,
         sender: str,
         run_jobs: Callable[[], Awaitable[None]],
+        accounts: Accounts,
+        totp: TotpFactor,
     ) -> None:
         self._pages = pages
         self._database = database
@@ -98,6 +104,8 @@ class DevelopmentPages:
         self._mailbox = mailbox
         self._sender = sender
         self._run_jobs = run_jobs
+        self._accounts = accounts
+        self._totp = totp
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""
@@ -113,11 +121,24 @@ class DevelopmentPages:
     async def show_index(self, request: Request) -> Response:
         """Who there is to sign in as."""
         people = [
-            ShownDemoPerson(person.name, person.address, person.password, message(person.about)) for person in PEOPLE
+            ShownDemoPerson(
+                person.name,
+                person.address,
+                person.password,
+                message(person.about),
+                await self._find_code(person.address),
+            )
+            for person in PEOPLE
         ]
         return self._pages.show(
             request, "development/index.html", people=people, now=self._clock.now(), mailbox=MAILBOX
         )
+
+    async def _find_code(self, address: str) -> str:
+        """What the phone of a demo person would show, so that the demo needs none."""
+        account = await self._accounts.find_by_identifier(self._database, address)
+        secret = await self._totp.find_secret(self._database, account.id) if account else None
+        return code_at(secret, self._clock.now()) if secret else ""
 
     async def show_mailbox(self, request: Request) -> Response:
         """All mails, newest first; whoever asks for a mail on the page before finds it here."""

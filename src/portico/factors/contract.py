@@ -34,7 +34,21 @@ class EmailCodeAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
     code: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-ProofAnswer = PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer
+class TotpAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="totp"):
+    """The code an authenticator app shows, as typed: spaces do not count."""
+
+    code: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class RecoveryCodeAnswer(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="recovery_code"
+):
+    """The recovery code, as typed: dashes, spaces and case do not count."""
+
+    code: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+ProofAnswer = PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -49,7 +63,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
     ``account_id`` and ``epoch`` say whom the proof is of and under which security epoch it was made. ``version`` is
     the credential's at the time it was compared; ``settle`` fails when it has moved on. ``upgrade`` is a fresh hash
-    of the same secret, where the stored one is outdated. ``burns`` is what ``settle`` uses up.
+    of the same secret, where the stored one is outdated. ``burns`` is what ``settle`` uses up; ``step`` is the step of
+    time a code of an authenticator app was good for.
     """
 
     proof: Proof | None = None
@@ -59,6 +74,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
     upgrade: bytes | None = None
     burns: bytes | None = None
+    step: int = 0
 
 
 class Factor(Protocol):

@@ -85,6 +85,23 @@ class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
     is_current: bool
 
 
+class TotpCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored authenticator app: its sealed secret, and the last step of time of which a code was accepted."""
+
+    id: str
+    account_id: str
+    sealed: bytes
+    used_step: int
+
+
+class RecoveryCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored recovery code: only its hash."""
+
+    id: str
+    account_id: str
+    hash: bytes
+
+
 class SignInMethod(msgspec.Struct, frozen=True, kw_only=True):
     """A credential as its owner sees it: never the secret. ``used_at`` is empty until it has been used."""
 

@@ -5,7 +5,7 @@ account without one all cost one hash, like a wrong password. A password that is
 as long as somebody asks that it is not used again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -165,6 +165,14 @@ class PasswordFactor:
     async def find_credential(self, reader: Reader, account_id: str) -> PasswordCredential | None:
         """An account's password as it is stored; None if it has none."""
         return await store.find_password(reader, account_id)
+
+    async def vouch(self, tx: Transaction, account_id: str, proofs: Iterable[Proof]) -> None:
+        """The password was proven together with what the mailbox alone cannot give: D7's mark goes."""
+        stored = await store.find_password(tx, account_id)
+        used = {proof.credential for proof in proofs if proof.kind is ProofKind.PASSWORD}
+        if stored is not None and stored.properties.through_mailbox and stored.id in used:
+            properties = msgspec.structs.replace(stored.properties, through_mailbox=False)
+            await store.set_password_properties(tx, account_id, properties, stored.version)
 
     async def force_change(self, tx: Transaction, account_id: str, reason: str) -> bool:
         """Let the account's password be good for one more sign-in only, which asks for a new one.

@@ -22,6 +22,7 @@ from portico.mail.model import (
     AddressTaken,
     AdminActed,
     DeletionAsked,
+    EnrolmentCode,
     MailMessage,
     NewAddressCode,
     NotMeDone,
@@ -29,6 +30,7 @@ from portico.mail.model import (
     PasswordChanged,
     PasswordExpiring,
     PasswordResetLink,
+    SecondFactorChanged,
     SecurityNotice,
     SignUpCode,
     TestMessage,
@@ -194,6 +196,13 @@ def _security_notice(message: SecurityNotice, voice: _Voice, name: str) -> tuple
                 Identifier(voice.say("mail.address_change_asked.code"), message.code),
                 SmallPrint(voice.say("mail.code_until", until)),
             )
+        case EnrolmentCode():
+            more = (
+                Identifier(voice.say("mail.sign_up.code"), message.code),
+                SmallPrint(voice.say("mail.code_until", {"instant": voice.instant(message.code_until)})),
+            )
+        case SecondFactorChanged():
+            more = (voice.paragraph(f"mail.second_factor_changed.{message.what}", _facts(message, voice)),)
         case AddressChangeWaiting():
             reminder = (voice.paragraph("mail.address_change_waiting.reminder"),) if message.is_reminder else ()
             values = {"new": message.new_address, "instant": voice.instant(message.effective_at)}

@@ -64,6 +64,19 @@ class PasswordChanged(SecurityNotice, frozen=True, kw_only=True, tag="password_c
     """``reset`` through a mailed link, or ``change`` by somebody signed in."""
 
 
+class SecondFactorChanged(SecurityNotice, frozen=True, kw_only=True, tag="second_factor_changed"):
+    """A second factor, or the recovery code that goes with it, was set up, used up, removed or reset."""
+
+    what: Literal["totp_added", "totp_removed", "recovery_code_new", "recovery_code_used"]
+
+
+class EnrolmentCode(SecurityNotice, frozen=True, kw_only=True, tag="enrolment_code"):
+    """Somebody who knows the password is about to set up a second factor: the code that shows they read this mail."""
+
+    code: Secret
+    code_until: datetime
+
+
 class AddressChangeAsked(SecurityNotice, frozen=True, kw_only=True, tag="address_change_asked"):
     """Somebody signed in wants to change the address of the account: the code of the present mailbox."""
 
@@ -136,7 +149,7 @@ class AdminActed(_Parameters, frozen=True, kw_only=True, tag="admin_acted"):
 
     handle: str
     at: datetime
-    action: Literal["reset_link", "force_change", "end_sessions", "suspend", "resume", "lift_freeze"]
+    action: Literal["reset_link", "force_change", "end_sessions", "suspend", "resume", "lift_freeze", "reset_mfa"]
     organization: str | None = None
     """The name of the organization; None: the operators."""
     time_zone: str = ""
@@ -194,6 +207,8 @@ MailMessage: TypeAlias = (
     PasswordResetLink
     | PasswordChanged
     | NewDevice
+    | SecondFactorChanged
+    | EnrolmentCode
     | AddressChangeAsked
     | NewAddressCode
     | AddressTaken
@@ -323,7 +338,7 @@ def dead_at(message: MailMessage) -> datetime | None:
     match message:
         case PasswordResetLink() | SignUpCode() | OrganizationInvitation() | PasswordExpiring():
             return message.expires_at
-        case AddressChangeAsked() | NewAddressCode():
+        case AddressChangeAsked() | NewAddressCode() | EnrolmentCode():
             return message.code_until
         case SecurityNotice():
             return message.not_me_until

@@ -12,6 +12,7 @@ from portico.mail.model import (
     AdminActed,
     DeletionAsked,
     DeletionTakenBack,
+    EnrolmentCode,
     MailMessage,
     NewAddressCode,
     NewDevice,
@@ -20,6 +21,7 @@ from portico.mail.model import (
     PasswordChanged,
     PasswordExpiring,
     PasswordResetLink,
+    SecondFactorChanged,
     SignUpCode,
     TestMessage,
 )
@@ -46,6 +48,11 @@ SAMPLES: tuple[MailMessage, ...] = (
     NewDevice(**{**_SEEN, "device": "", "time_zone": "Europe/Berlin"}),
     PasswordChanged(**_SEEN, how="change"),
     AddressChangeAsked(**_SEEN, new_address=_NEW, code="204816", code_until=_AT + timedelta(minutes=10)),
+    *(
+        SecondFactorChanged(**_SEEN, what=what)
+        for what in ("totp_added", "totp_removed", "recovery_code_new", "recovery_code_used")
+    ),
+    EnrolmentCode(**_SEEN, code="204816", code_until=_AT + timedelta(minutes=10)),
     NewAddressCode(code="204816", code_until=_AT + timedelta(minutes=10)),
     AddressTaken(handle="nora.north", at=_AT),
     AddressChangeWaiting(**_SEEN, new_address=_NEW, effective_at=_AT + timedelta(days=7)),
@@ -63,6 +70,7 @@ SAMPLES: tuple[MailMessage, ...] = (
     AdminActed(handle="nora.north", at=_AT, action="suspend", organization="North Clinic"),
     AdminActed(handle="nora.north", at=_AT, action="resume", time_zone="Europe/Berlin"),
     AdminActed(handle="nora.north", at=_AT, action="lift_freeze"),
+    AdminActed(handle="nora.north", at=_AT, action="reset_mfa"),
     SignUpCode(
         code="204816",
         link_token="c2FtcGxlLXRva2VuLW5vdC1hLXJlYWwtb25lLTAxMjM",

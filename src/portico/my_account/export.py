@@ -15,7 +15,7 @@ import msgspec
 from portico.accounts.model import Account, Picture
 from portico.accounts.pictures import CONTENT_TYPE, Pictures
 from portico.accounts.service import Accounts
-from portico.audit.model import Event, EventKind
+from portico.audit.model import Event, EventKind, RecordedEvent
 from portico.audit.service import Audit
 from portico.database.engine import Database
 from portico.factors.methods import count_former_passwords, list_methods
@@ -234,16 +234,7 @@ class OwnData:
             address_changes=[
                 _exported(change, ExportedAddressChange) for change in await list_changes(database, account_id)
             ],
-            history=[
-                ExportedEvent(
-                    at=recorded.at,
-                    kind=recorded.event.kind.value,
-                    by_oneself=recorded.event.actor_id == account_id,
-                    session_id=recorded.event.session_id,
-                    details=recorded.event.details,
-                )
-                for recorded in events[: self._list_max]
-            ],
+            history=[_exported_event(recorded, account_id) for recorded in events[: self._list_max]],
             names=[_exported(name, ExportedName) for name in await self._audit.list_names(database, account_id)],
             mails=[_mail(mail) for mail in mails[: self._list_max]],
             password_reminders=[
@@ -251,6 +242,17 @@ class OwnData:
                 for reminder in await self._reminders.list_of_account(account_id, self._list_max)
             ],
         )
+
+
+def _exported_event(recorded: RecordedEvent, account_id: str) -> ExportedEvent:
+    """What happened to an account, as its owner takes it along."""
+    return ExportedEvent(
+        at=recorded.at,
+        kind=recorded.event.kind.value,
+        by_oneself=recorded.event.actor_id == account_id,
+        session_id=recorded.event.session_id,
+        details=recorded.event.details,
+    )
 
 
 async def write_export(document: Export) -> bytes:

@@ -97,7 +97,7 @@ class AccountCreation:
         )
         return created.with_proof(proof).with_mark(Mark.ACCOUNT_CREATED)
 
-    async def create(
+    async def try_creating(
         self, database: Database, attempt: Attempt, body: Callable[[Transaction], Awaitable[T]]
     ) -> T | Failure:
         """Run the transaction that creates an attempt's account; or why nothing came of it, and nothing was changed."""

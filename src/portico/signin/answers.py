@@ -8,7 +8,14 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from portico.accounts.service import TYPED_NAME_MAX
-from portico.factors.contract import EmailCodeAnswer, MailedLinkAnswer, PasswordAnswer
+from portico.factors.contract import (
+    EmailCodeAnswer,
+    MailedLinkAnswer,
+    PasswordAnswer,
+    ProofAnswer,
+    RecoveryCodeAnswer,
+    TotpAnswer,
+)
 from portico.factors.proof import ProofKind
 from portico.kernel.normalise import IDENTIFIER_MAX
 from portico.signin.attempt import Mark
@@ -16,9 +23,11 @@ from portico.signin.steps import (
     Announced,
     ChangePassword,
     CreateAccount,
+    Enrol,
     Identify,
     Prove,
     RemindPassword,
+    SaveRecoveryCode,
     Step,
     VerifyEmail,
 )
@@ -78,10 +87,30 @@ class ReminderAnswer(
     """Whether to change ``now`` the password that expires soon, or later."""
 
 
+class TotpEnrolmentAnswer(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="totp_enrolment"
+):
+    """A first code of the authenticator app that is being set up, as typed: spaces do not count."""
+
+    code: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class RecoverySavedAnswer(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="recovery_saved"
+):
+    """Whether the recovery code is kept somewhere safe; nothing goes on before it is."""
+
+    confirmed: bool
+
+
 Answer: TypeAlias = (
     IdentifierAnswer
     | PasswordAnswer
     | EmailCodeAnswer
+    | TotpAnswer
+    | RecoveryCodeAnswer
+    | TotpEnrolmentAnswer
+    | RecoverySavedAnswer
     | ResendAnswer
     | CreateAccountAnswer
     | NewPasswordAnswer
@@ -89,30 +118,48 @@ Answer: TypeAlias = (
     | ReminderAnswer
 )
 
-PROOF_KINDS: dict[type[PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer], ProofKind] = {
+PROOF_KINDS: dict[type[ProofAnswer], ProofKind] = {
     PasswordAnswer: ProofKind.PASSWORD,
     MailedLinkAnswer: ProofKind.MAILED_LINK,
     EmailCodeAnswer: ProofKind.EMAIL_CODE,
+    TotpAnswer: ProofKind.TOTP,
+    RecoveryCodeAnswer: ProofKind.RECOVERY_CODE,
 }
 
 
-def is_fitting(answer: Answer, step: Step) -> bool:  # noqa: PLR0911 - one for each answer
+_STEPS: dict[type[Answer], type[Step]] = {
+    IdentifierAnswer: Identify,
+    PasswordAnswer: Prove,
+    TotpAnswer: Prove,
+    RecoveryCodeAnswer: Prove,
+    EmailCodeAnswer: VerifyEmail,
+    ResendAnswer: VerifyEmail,
+    CreateAccountAnswer: CreateAccount,
+    TotpEnrolmentAnswer: Enrol,
+    RecoverySavedAnswer: SaveRecoveryCode,
+    NewPasswordAnswer: ChangePassword,
+    AnnouncementAnswer: Announced,
+    ReminderAnswer: RemindPassword,
+}
+"""Which step each answer is one to; a test holds that none is missing."""
+
+
+def is_fitting(answer: Answer, step: Step) -> bool:
     """Whether an answer is one to this step. One that is not changes nothing and costs no try."""
-    match answer:
-        case IdentifierAnswer():
-            return isinstance(step, Identify)
-        case PasswordAnswer():
-            return isinstance(step, Prove) and PROOF_KINDS[type(answer)] in step.kinds
-        case EmailCodeAnswer() | ResendAnswer():
-            return isinstance(step, VerifyEmail)
-        case CreateAccountAnswer():
-            return isinstance(step, CreateAccount)
-        case NewPasswordAnswer():
-            return isinstance(step, ChangePassword)
-        case AnnouncementAnswer():
-            return isinstance(step, Announced)
-        case ReminderAnswer():
-            return isinstance(step, RemindPassword)
+    if not isinstance(step, _STEPS[type(answer)]):
+        return False
+    match step:
+        case Prove(kinds=kinds):
+            return any(isinstance(answer, kind) and PROOF_KINDS[kind] in kinds for kind in PROOF_KINDS)
+        case Enrol(kinds=kinds):
+            return ProofKind.TOTP in kinds
+        case _:
+            return True
+
+
+def is_overtaken(answer: Answer, step: Step) -> bool:
+    """Whether somebody is setting up what has been set up elsewhere meanwhile, which they are told."""
+    return isinstance(answer, TotpEnrolmentAnswer) and isinstance(step, Prove) and ProofKind.TOTP in step.kinds
 
 
 def mark_of(answer: NowOrLater) -> Mark:

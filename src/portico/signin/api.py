@@ -36,7 +36,7 @@ from portico.signin.door import Visitors
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.renewal import Renewal, Renewed
 from portico.signin.service import SignIn
-from portico.signin.situation import Beginning, Situation
+from portico.signin.situation import Beginning, Setup, Situation
 from portico.signin.steps import Announced, Finished, Refused, RefusedReason, RemindPassword, Step
 from portico.web.body import read_json
 from portico.web.json import json_response, no_content
@@ -97,6 +97,14 @@ class TokensView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reminder: RemindPassword | None = None
 
 
+class SetupView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the step shows to set up: the key of an authenticator app, and the same as its QR code; a recovery code."""
+
+    totp_uri: str = ""
+    totp_key: str = ""
+    recovery_code: str = ""
+
+
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where an attempt stands. A client that does not know the step opens the browser at ``/signin``."""
 
@@ -108,6 +116,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ticket: str | None = None
     failure: FailureView | None = None
     criteria: CriteriaView | None = None
+    setup: SetupView | None = None
     tokens: TokensView | None = None
 
 
@@ -247,6 +256,7 @@ class SignInApi:
             ticket=ticket,
             failure=self._failure(request, attempt) if not isinstance(step, Finished | Refused) else None,
             criteria=criteria_view(asked, self._catalogues, self._pages.language(request)) if asked else None,
+            setup=_setup(situation.setup),
             tokens=_tokens(opened.tokens) if opened and opened.tokens else None,
         )
 
@@ -260,6 +270,12 @@ def failure_view(failure: Failure | None, catalogues: Catalogues, language: str)
         return None
     text = catalogues.text(Message(failure.code, failure.params), language)
     return FailureView(code=failure.code, text=text, params=dict(failure.params), field=failure.field)
+
+
+def _setup(setup: Setup | None) -> SetupView | None:
+    if setup is None:
+        return None
+    return SetupView(totp_uri=setup.totp_uri, totp_key=setup.totp_key, recovery_code=setup.recovery_code)
 
 
 def _tokens(pair: TokenPair, announced: Announced | None = None, reminder: RemindPassword | None = None) -> TokensView:

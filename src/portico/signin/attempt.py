@@ -51,26 +51,38 @@ class Mark(StrEnum):
     ACCOUNT_CREATED = "account_created"
     ANNOUNCED_TAKEN = "announced_taken"
     ANNOUNCED_PUT_OFF = "announced_put_off"
+    FACTOR_ENROLLED = "factor_enrolled"
+    RECOVERY_CODE_SAVED = "recovery_code_saved"
     REMINDER_TAKEN = "reminder_taken"
     REMINDER_PUT_OFF = "reminder_put_off"
+
+
+class FactorChange(StrEnum):
+    """What somebody signed in wants changed about their second factors; a step-up leads to it."""
+
+    ADD_TOTP = "add_totp"
+    REMOVE_TOTP = "remove_totp"
+    NEW_RECOVERY_CODE = "new_recovery_code"
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):
     """What the asking client wants beyond policy.
 
     ``fresh_within``: how old the newest proof may be (OpenID Connect Core 1.0 section 3.1.2.1, ``max_age``).
-    ``interaction``: False where nobody can be asked anything (``prompt=none``, a refresh).
+    ``interaction``: False where nobody can be asked anything (``prompt=none``, a refresh). ``change``: what a step-up
+    is to change about one's second factors, which takes one of them, if there is one.
     """
 
     fresh_within: timedelta | None = None
     interaction: bool = True
+    change: FactorChange | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try. ``identifier`` is what was typed; ``account_id`` stays None while nobody by that name exists.
 
     ``former_holder_hash`` is who held it before a mailed link was opened in another browser; ``invitation_id``
-    names what is accepted.
+    names what is accepted. ``pending`` is what the person is shown to set up and has not confirmed yet, sealed.
     """
 
     id: str
@@ -95,6 +107,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     language: str = ""
     former_holder_hash: bytes | None = None
     invitation_id: str | None = None
+    pending: bytes | None = None
 
     @property
     def goes_on_with_session(self) -> bool:

@@ -13,20 +13,32 @@ from portico.factors.email_code import EmailCodeFactor
 from portico.factors.model import CODE_LIFETIME
 from portico.factors.proof import Failure
 from portico.kernel.normalise import address_key
-from portico.mail.model import AccountExists, MailRequest, SignUpCode
+from portico.kernel.tokens import NOBODY
+from portico.mail.model import AccountExists, EnrolmentCode, MailRequest, SignUpCode
 from portico.mail.service import Mail
+from portico.security.notices import SecurityNotices
 from portico.signin import store
-from portico.signin.attempt import Attempt, AttemptState
+from portico.signin.attempt import Attempt, AttemptState, Purpose
 from portico.throttle.service import Throttle
 
 SIGN_UP = "sign_up"
+ENROLMENT = "enrolment"
 
 
 class Codes:
     """Everything between asking for a code and its mail."""
 
-    def __init__(self, *, accounts: Accounts, mail: Mail, throttle: Throttle, email_code: EmailCodeFactor) -> None:
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        mail: Mail,
+        notices: SecurityNotices,
+        throttle: Throttle,
+        email_code: EmailCodeFactor,
+    ) -> None:
         self._accounts = accounts
+        self._notices = notices
         self._mail = mail
         self._throttle = throttle
         self._email_code = email_code
@@ -37,8 +49,16 @@ class Codes:
         await self._email_code.expect(tx, now, attempt.id)
         await self._add_request(tx, now, attempt)
 
+    async def request_first(self, tx: Transaction, now: datetime, attempt: Attempt) -> None:
+        """Ask for the first code of an attempt, unless one was asked for already."""
+        if await self._email_code.find_code(tx, attempt.id) is None:
+            await self.request(tx, now, attempt)
+
     async def request_again(self, tx: Transaction, now: datetime, attempt: Attempt, network: str) -> Failure | None:
         """Ask for another code; why there is none now, or None."""
+        if await self._email_code.find_code(tx, attempt.id) is None:
+            await self.request(tx, now, attempt)
+            return None
         if not await self._email_code.expect_again(tx, now, attempt.id):
             return Failure(code="email_code.resend_too_soon")
         refused = await self._throttle.take_code_request(tx, now, attempt.id)
@@ -75,11 +95,29 @@ class Codes:
             tx, now, message, recipient=recipient, language=language, account_id=account.id if account else None
         )
 
+    async def queue_enrolment_mail(self, tx: Transaction, request: MailRequest, now: datetime) -> None:
+        """Make the code that goes before a second factor is set up, and queue its mail to the account's own address."""
+        attempt = await store.find_attempt(tx, request.subject_id or "")
+        if attempt is None or attempt.state is not AttemptState.OPEN or now >= attempt.expires_at:
+            return
+        account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
+        if account is None or account.epoch != attempt.epoch:
+            return
+        if not await self._throttle.take_code_mail(tx, now, account.address_key):
+            return
+        issued = await self._email_code.issue(tx, now, attempt.id, attempt.expires_at)
+        if issued is not None:
+            notice = EnrolmentCode(
+                handle=account.handle, at=request.requested_at, code=issued.code, code_until=issued.code_expires_at
+            )
+            await self._notices.send(tx, now, account, notice, language=request.language)
+
     async def _add_request(self, tx: Transaction, now: datetime, attempt: Attempt) -> None:
+        is_sign_up = attempt.purpose is Purpose.SIGN_UP
         await self._mail.add_request(
             tx,
             now,
-            SIGN_UP,
+            SIGN_UP if is_sign_up else ENROLMENT,
             identifier_key=address_key(attempt.identifier) or "",
             language=attempt.language,
             subject_id=attempt.id,

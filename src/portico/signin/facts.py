@@ -33,12 +33,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class Demand(msgspec.Struct, frozen=True, kw_only=True):
     """What one organization demands: so many classes of proof, the ones after the first by these kinds.
 
-    ``organization`` is its name, None for what the deployment itself asks. Demands of several organizations are met
-    separately, never intersected (D9).
+    ``stand_ins`` count as well, but only for somebody who has enrolled one of the ``kinds``: no mailed code and no
+    recovery code is a factor by itself (D7). ``organization`` is its name, None for what the deployment itself asks.
+    Demands of several organizations are met separately, never intersected (D9).
     """
 
     classes: int = 1
     kinds: frozenset[ProofKind] = frozenset(ProofKind)
+    stand_ins: frozenset[ProofKind] = frozenset()
     organization: str | None = None
 
 
@@ -65,6 +67,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str = "0"
     demands: tuple[Demand, ...] = (Demand(),)
+    mailbox_first: bool = True
+    """Whether the first enrolment asks for a code from the mailbox, besides the password (D12)."""
     password: PasswordRule = PasswordRule()
     session_span: timedelta | None = None
     idle_span: timedelta | None = None
@@ -82,6 +86,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     must_change_password: ChangeReason | None = None
     password_set_at: datetime | None = None
+    mailbox: str = ""
+    """Where mail reaches them, masked: enough to recognise one's own (D18)."""
 
 
 class Invited(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +107,7 @@ class Invited(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. ``person`` is None when nobody by that name exists; ``enrolled`` lists usable factors, default first.
 
+    ``enrollable`` are the kinds of second factor that can be set up here, the one to offer first in front.
     ``blocked_until`` is set when a try was refused: the instant when one will be free again. ``resend_at`` is when
     another code may be asked for, where one was mailed. ``terms`` are those whoever creates an account must accept.
     ``reminder_rests``: reminded that the password expires soon, its owner has said "later" less than a day ago.
@@ -110,6 +117,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     attempt: Attempt
     person: Person | None = None
     enrolled: tuple[ProofKind, ...] = ()
+    enrollable: tuple[ProofKind, ...] = ()
     policy: Policy = Policy()
     blocked_until: datetime | None = None
     resend_at: datetime | None = None

@@ -1,5 +1,6 @@
 """Gathering the facts a decision needs: the only place where the decision core meets the database."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import msgspec
@@ -8,17 +9,23 @@ from portico.accounts.model import Account
 from portico.accounts.service import Accounts
 from portico.database.engine import Reader
 from portico.factors.email_code import EmailCodeFactor
+from portico.factors.methods import list_enrolled
 from portico.factors.model import RESEND_AFTER, PasswordCredential
 from portico.factors.password import PasswordFactor
 from portico.factors.proof import ProofKind
+from portico.kernel.masks import masked_address
 from portico.kernel.tokens import NOBODY
 from portico.organizations.folding import FoldedPolicy
 from portico.organizations.policies.standing import Standing, Standings
+from portico.organizations.policy import EnrolmentProof
 from portico.reminders.service import Reminders
 from portico.signin.attempt import Attempt, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts, PasswordRule, Person, Policy, Terms
 from portico.signin.joining import Joining, belonging_to
 from portico.signin.rules import find_reminder
+
+_OFFERED = (ProofKind.PASSKEY, ProofKind.TOTP)
+"""The second factors there can be, the default first (D17)."""
 
 
 class Gatherer:
@@ -32,14 +39,17 @@ class Gatherer:
         email_code: EmailCodeFactor,
         standings: Standings,
         joining: Joining,
+        enrollable: Collection[ProofKind],
         reminders: Reminders,
         terms: Terms | None = None,
     ) -> None:
+        """``enrollable``: the kinds of factor that can be proven in this deployment, or set up in it."""
         self._accounts = accounts
         self._password = password
         self._email_code = email_code
         self._standings = standings
         self._joining = joining
+        self._enrollable = tuple(kind for kind in _OFFERED if kind in enrollable)
         self._reminders = reminders
         self._terms = terms
 
@@ -63,7 +73,8 @@ class Gatherer:
             now=now,
             attempt=attempt,
             person=_person(account, password) if account else None,
-            enrolled=(ProofKind.PASSWORD,) if password else (),
+            enrolled=await self._list_enrolled(reader, account_id, has_password=password is not None),
+            enrollable=self._enrollable,
             policy=policy,
             blocked_until=blocked_until,
             resend_at=await self._find_resend_at(reader, attempt),
@@ -75,9 +86,15 @@ class Gatherer:
         rests = await self._reminders.is_put_off(reader, account_id, now)
         return msgspec.structs.replace(facts, reminder_rests=rests)
 
+    async def _list_enrolled(self, reader: Reader, account_id: str, *, has_password: bool) -> tuple[ProofKind, ...]:
+        """What the account can prove itself with, the default second factor before what stands in for it (D17)."""
+        kinds = {credential.kind for credential in await list_enrolled(reader, account_id)}
+        second = [kind for kind in (*_OFFERED, ProofKind.RECOVERY_CODE) if kind in kinds]
+        return (*((ProofKind.PASSWORD,) if has_password else ()), *second)
+
     async def _find_resend_at(self, reader: Reader, attempt: Attempt) -> datetime | None:
         """When another code may be asked for, in an attempt that mails codes."""
-        if attempt.purpose is not Purpose.SIGN_UP:
+        if attempt.purpose is not Purpose.SIGN_UP and not attempt.proofs:
             return None
         code = await self._email_code.find_code(reader, attempt.id)
         return code.requested_at + RESEND_AFTER if code else None
@@ -101,6 +118,7 @@ def _policy(folded: FoldedPolicy) -> Policy:
     days, since = folded.max_age_days, folded.changed_since
     return Policy(
         demands=(Demand(), *_demands(folded)),
+        mailbox_first=folded.enrolment_proof.value is EnrolmentProof.MAILBOX,
         password=PasswordRule(
             max_age=timedelta(days=days.value) if days.value is not None else None,
             max_age_asked_by=days.organizations,
@@ -126,7 +144,8 @@ def _demands(folded: FoldedPolicy) -> tuple[Demand, ...]:
     return tuple(
         Demand(
             classes=2,
-            kinds=frozenset({*(ProofKind(factor.value) for factor in demand.allowed), *stand_ins}),
+            kinds=frozenset(ProofKind(factor.value) for factor in demand.allowed),
+            stand_ins=frozenset(stand_ins),
             organization=demand.organization,
         )
         for demand in folded.factor_demands
@@ -145,4 +164,5 @@ def _person(account: Account, password: PasswordCredential | None) -> Person:
         epoch=account.epoch,
         must_change_password=ChangeReason(must_change) if must_change else None,
         password_set_at=password.changed_at if password else None,
+        mailbox=masked_address(account.address),
     )

@@ -9,18 +9,20 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Transaction
+from portico.factors.password import PasswordFactor
 from portico.kernel.errors import NotFound, NotSignedIn
 from portico.kernel.tokens import NOBODY
 from portico.mail.model import NewDevice
 from portico.reminders.service import Reminders
 from portico.security.notices import SecurityNotices
-from portico.security.rules import lifts_freeze
+from portico.security.rules import has_second_factor, lifts_freeze
 from portico.sessions.devices import device_name
 from portico.sessions.model import Opened, SessionKind, SessionLimits, SignedIn
 from portico.sessions.service import Sessions
-from portico.signin.attempt import Attempt, ClientKind, Mark
+from portico.signin.attempt import Attempt, ClientKind, FactorChange, Mark
 from portico.signin.decide import next_step
 from portico.signin.facts import Facts, Policy
+from portico.signin.second_factors import SecondFactors
 from portico.signin.situation import Visitor
 from portico.signin.steps import Finished, Outcome
 
@@ -36,6 +38,8 @@ class Outcomes:
         sessions: Sessions,
         protection: Protection,
         notices: SecurityNotices,
+        password: PasswordFactor,
+        second_factors: SecondFactors,
         reminders: Reminders,
     ) -> None:
         self._accounts = accounts
@@ -43,6 +47,8 @@ class Outcomes:
         self._sessions = sessions
         self._protection = protection
         self._notices = notices
+        self._password = password
+        self._second_factors = second_factors
         self._reminders = reminders
 
     async def carry_out(
@@ -54,7 +60,10 @@ class Outcomes:
             case Outcome.OPEN_SESSION:
                 return await self._open_session(tx, facts, visitor, now)
             case Outcome.ADD_PROOFS:
-                await self._sessions.add_proofs(tx, now, _stepped_up(attempt, visitor), attempt.proofs)
+                signed_in = _stepped_up(attempt, visitor)
+                await self._sessions.add_proofs(tx, now, signed_in, attempt.proofs)
+                if attempt.demands.change is FactorChange.REMOVE_TOTP:
+                    await self._second_factors.remove_totp(tx, now, signed_in.account, visitor)
             case Outcome.STAMP_POLICY:
                 return await self._renew_session(tx, facts, now)
             case Outcome.NOTHING:
@@ -95,8 +104,11 @@ class Outcomes:
         if visitor.signed_in is not None:
             former = visitor.signed_in.session
             await self._sessions.end_session(tx, now, former.account_id, former.id)
-        if account.is_frozen(now) and lifts_freeze(attempt.proofs):
+        was_enrolled = Mark.FACTOR_ENROLLED not in attempt.marks  # a factor set up just now says nothing about before
+        if was_enrolled and account.is_frozen(now) and lifts_freeze(attempt.proofs):
             await self._protection.lift_freeze(tx, now, account.id)
+        if was_enrolled and has_second_factor(attempt.proofs):
+            await self._password.vouch(tx, account.id, attempt.proofs)
         if Mark.REMINDER_PUT_OFF in attempt.marks:
             await self._reminders.put_off(tx, now, account.id)
         device_hash = attempt.device_hash or attempt.holder_hash

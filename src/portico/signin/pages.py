@@ -20,35 +20,34 @@ from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
 from portico.signin.answer_pages import StepForm, read_answer
-from portico.signin.answers import (
-    Answer,
-    CreateAccountAnswer,
-    ResendAnswer,
-)
+from portico.signin.answers import Answer, CreateAccountAnswer, ResendAnswer
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
-from portico.signin.reasons import announcement, reminding, why_change
+from portico.signin.reasons import announcement, names, reminding, why_change
+from portico.signin.second_factor_pages import SHOWN, SecondFactorPages, attempt_failure, step_path
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
 from portico.signin.steps import (
     Announced,
     ChangePassword,
     CreateAccount,
+    Enrol,
     Finished,
     Identify,
     Prove,
     Refused,
     RefusedReason,
     RemindPassword,
+    SaveRecoveryCode,
     VerifyEmail,
 )
 from portico.web.body import Form
 from portico.web.errors import with_retry_after
-from portico.web.pages import Pages, shown_failure
+from portico.web.pages import Pages
 from portico.web.return_to import own_path
 from portico.web.routing import Access, Endpoint
-from portico.web.templates import Failure, ShownPerson
+from portico.web.templates import ShownPerson
 
 HOME = "/account"
 _GONE = frozenset({RefusedReason.ATTEMPT_OVER, RefusedReason.CONTINUED_ELSEWHERE, RefusedReason.INVITATION_OVER})
@@ -80,6 +79,7 @@ class SignInPages:
         self._sign_in = sign_in
         self._clock = clock
         self._privacy_url = privacy_url
+        self._second_factors = SecondFactorPages(pages)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""
@@ -152,7 +152,7 @@ class SignInPages:
             return self._finished(request, situation)
         if isinstance(situation.step, Refused) and situation.step.reason is RefusedReason.TOO_MANY_TRIES:
             return await self._render(request, situation)
-        return self._lead_on(request, situation, answer)
+        return self._lead_on(request, situation, answer, form.view)
 
     def _finished(self, request: Request, situation: Situation) -> Response:
         """To where the person wanted to go; with a session, if one was opened or goes on under another secret."""
@@ -161,6 +161,10 @@ class SignInPages:
             self._gate.keep(response, situation.opened.browser)
         if situation.attempt.purpose is Purpose.SIGN_UP:
             self._pages.leave_notice(request, response, HOME, said=message("signup.welcome"))
+        change = situation.attempt.demands.change
+        if change is not None:
+            said = message(f"my_account.authenticator.{change.value}.done")
+            self._pages.leave_notice(request, response, situation.attempt.return_to, said=said)
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -178,10 +182,13 @@ class SignInPages:
         """The page after signing out."""
         return self._pages.show(request, "signin/signed_out.html")
 
-    def _lead_on(self, request: Request, situation: Situation, answer: Answer) -> Response:
-        """To the present step, which gives back what was typed and says what was done."""
+    def _lead_on(self, request: Request, situation: Situation, answer: Answer, view: str) -> Response:
+        """To the present step, which gives back what was typed and says what was done.
+
+        Shown as before where the answer was not good.
+        """
         path = f"/signin/{situation.attempt.id}"
-        response = self._pages.go(request, path)
+        response = self._pages.go(request, step_path(situation.attempt.id, view if situation.attempt.failure else ""))
         match answer:
             case CreateAccountAnswer() if situation.attempt.failure is not None:
                 values = {"first_name": answer.first_name[:TYPED_NAME_MAX], "last_name": answer.last_name}
@@ -191,12 +198,14 @@ class SignInPages:
                 return self._pages.leave_notice(request, response, path, said=message("verify_email.resent"))
         return response
 
-    async def _render(self, request: Request, situation: Situation) -> Response:  # noqa: PLR0911 - one for each step
+    async def _render(self, request: Request, situation: Situation) -> Response:  # noqa: C901, PLR0911, PLR0912 - one for each
         """A step as a page."""
         attempt, step = situation.attempt, situation.step
         match step:
             case Identify():
                 return self._identify(request, attempt.return_to, attempt.identifier)
+            case Prove(kinds=kinds) if not SHOWN.isdisjoint(kinds):
+                return self._second_factors.show_prove(request, step, situation)
             case Prove():
                 return self._pages.show(
                     request,
@@ -205,12 +214,16 @@ class SignInPages:
                     version=attempt.version,
                     identifier=attempt.identifier,
                     persistent=attempt.persistent,
-                    failure=_attempt_failure(situation),
+                    failure=attempt_failure(situation),
                 )
             case VerifyEmail():
                 return self._verify_email(request, step, situation)
             case CreateAccount():
                 return self._create_account(request, step, situation)
+            case Enrol():
+                return await self._second_factors.show_enrol(request, step, situation)
+            case SaveRecoveryCode():
+                return self._second_factors.show_recovery_code(request, step, situation)
             case ChangePassword():
                 return self._pages.show(
                     request,
@@ -220,7 +233,7 @@ class SignInPages:
                     identifier=attempt.identifier,
                     why=why_change(step),
                     asked=situation.criteria,
-                    failure=_attempt_failure(situation),
+                    failure=attempt_failure(situation),
                 )
             case Announced():
                 return self._announced(request, step, situation)
@@ -240,6 +253,7 @@ class SignInPages:
             attempt_id=situation.attempt.id,
             version=situation.attempt.version,
             what=announcement(step),
+            kind=step.what.value,
             enforced_from=step.enforced_from,
         )
 
@@ -262,9 +276,11 @@ class SignInPages:
             attempt_id=situation.attempt.id,
             version=situation.attempt.version,
             address=step.address,
+            why=step.why.value,
+            asked_by=names(step.organizations),
             wait_seconds=max(0, -(-wait // timedelta(seconds=1))),
             notice=self._pages.find_notice(request).said_message(),
-            failure=_attempt_failure(situation),
+            failure=attempt_failure(situation),
         )
 
     def _create_account(self, request: Request, step: CreateAccount, situation: Situation) -> Response:
@@ -282,7 +298,7 @@ class SignInPages:
             accepts_terms=bool(typed.get("accepts_terms")),
             persistent=situation.attempt.persistent,
             asked=situation.criteria,
-            failure=_attempt_failure(situation),
+            failure=attempt_failure(situation),
         )
 
     async def _refused(self, request: Request, step: Refused, situation: Situation) -> Response:
@@ -306,12 +322,13 @@ class SignInPages:
         return self._show_refusal(request, 404, f"signin.refused.{RefusedReason.ATTEMPT_OVER.value}", {})
 
     def _show_refusal(self, request: Request, status: int, code: str, params: Mapping[str, str | int]) -> Response:
+        cannot_be_set_up = code.endswith(RefusedReason.NO_USABLE_FACTOR.value) and bool(params.get("organization"))
         return self._pages.show(
             request,
             "signin/refused.html",
             status=status,
             reason=Message(code, params),
-            next=Message(f"{code}.next", params),
+            next=Message(f"{code}.by" if cannot_be_set_up else f"{code}.next", params),
         )
 
     def _identify(self, request: Request, return_to: str, identifier: str) -> Response:
@@ -341,11 +358,6 @@ def _identifier_failure(identifier: str) -> Message | None:
     if not identifier:
         return message("signin.identifier.missing")
     return message("signin.identifier.too_long") if len(identifier) > IDENTIFIER_MAX else None
-
-
-def _attempt_failure(situation: Situation) -> Failure | None:
-    failure = situation.attempt.failure
-    return shown_failure(Message(failure.code, failure.params), failure.field) if failure else None
 
 
 def _signin_path(return_to: str) -> str:

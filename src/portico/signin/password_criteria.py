@@ -59,12 +59,17 @@ class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
         """What is asked, in the order in which it is shown; the last can be judged by the server alone (S93)."""
         return (*criteria(self.policy), *((Criterion(HISTORY, self.history),) if self.history else ()))
 
+    def _length(self, asker: Asker) -> Asking:
+        code = "password.asked.length_from" if asker.since else "password.asked.length"
+        count = self.policy.min_length
+        return Asking(said=message(code, organization=asker.organization, count=count), since=asker.since)
+
     @property
     def asked(self) -> tuple[Asking, ...]:
         """Who asks for what, a sentence each; none where it is the deployment's own."""
         return (
-            *(_asking("password.asked.length", one, count=self.policy.min_length) for one in self.length_asked_by),
-            *(_asking("password.asked.composition", one) for one in self.composition_asked_by),
+            *(self._length(one) for one in self.length_asked_by),
+            *(_composition(one) for one in self.composition_asked_by),
             *(
                 Asking(said=message("password.asked.history", organization=name, count=self.history))
                 for name in self.history_asked_by
@@ -72,9 +77,9 @@ class AskedCriteria(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _asking(code: str, asker: Asker, **params: int) -> Asking:
-    said = message(f"{code}_from" if asker.since else code, organization=asker.organization, **params)
-    return Asking(said=said, since=asker.since)
+def _composition(asker: Asker) -> Asking:
+    code = "password.asked.composition_from" if asker.since else "password.asked.composition"
+    return Asking(said=message(code, organization=asker.organization), since=asker.since)
 
 
 class PasswordCriteria:

@@ -108,8 +108,7 @@ class Renewal:
         now = self._clock.now()
         attempt = self._attempt(signed_in, now, visitor, return_to)
         beginning = Beginning(purpose=Purpose.RENEW, client_kind=attempt.client_kind)
-        begun = await self._database.transact(lambda tx: self._sign_in.add_attempt(tx, beginning, attempt))
-        return await self._sign_in.look(begun.id, visitor)
+        return await self._sign_in.start(beginning, attempt, visitor)
 
     async def begin_by_token(self, refresh_token: str, visitor: Visitor) -> Situation | None:
         """The same for who holds an unused refresh token; None if it is worthless. The token stays good."""

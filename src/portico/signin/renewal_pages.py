@@ -13,7 +13,7 @@ from portico.signin.door import Visitors
 from portico.signin.reasons import announcement, names, why_change
 from portico.signin.renewal import Renewal
 from portico.signin.service import SignIn
-from portico.signin.steps import Announced, ChangePassword, Finished, Prove, Refused, Step
+from portico.signin.steps import Announced, ChangePassword, Enrol, Finished, Prove, Refused, Step, VerifyEmail
 from portico.web.body import Form
 from portico.web.pages import Pages
 from portico.web.return_to import own_path
@@ -61,6 +61,7 @@ class RenewalPages:
             bound_to=signed_in.session.id,
             return_to=return_to,
             why=_why(step),
+            kind=step.what.value if isinstance(step, Announced) else "",
             enforced_from=step.enforced_from if isinstance(step, Announced) else None,
             is_unsent=bool(request.query_params.get("unsent")),
         )
@@ -85,6 +86,8 @@ def _why(step: Step) -> Message:
     match step:
         case ChangePassword():
             return why_change(step)
+        case VerifyEmail(organizations=asking) | Enrol(organizations=asking) if asking:
+            return Message("signin.renew.why.enrol.by", {"organizations": names(asking)})
         case Announced():
             return announcement(step)
         case Prove(organization=organization) | Refused(organization=organization) if organization:

@@ -10,21 +10,33 @@ from typing import TypeAlias
 import msgspec
 
 from portico.accounts.model import AccountState
-from portico.factors.proof import ProofKind, proven_classes
+from portico.factors.proof import ProofKind
 from portico.reminders.rules import days_left
 from portico.signin.attempt import Attempt, AttemptState, Mark, Purpose
-from portico.signin.facts import ChangeReason, Demand, Facts, Policy
+from portico.signin.facts import ChangeReason, Facts, Policy
+from portico.signin.second_factor.rules import (
+    MAILBOX,
+    before_enrolment,
+    demands_on,
+    find_code_to_save,
+    find_enrolment,
+    is_met,
+    kinds_to_enrol,
+    kinds_towards,
+)
 from portico.signin.steps import (
     Announced,
     Announcement,
     ChangePassword,
     CreateAccount,
+    Enrol,
     Identify,
     Prove,
     ProveReason,
     Refused,
     RefusedReason,
     RemindPassword,
+    SaveReason,
     Step,
     VerifyEmail,
 )
@@ -32,7 +44,6 @@ from portico.signin.steps import (
 Rule: TypeAlias = Callable[[Facts], Step | None]
 
 RENEWAL_FRESH = timedelta(minutes=5)
-_MAILBOX = frozenset({ProofKind.EMAIL_CODE, ProofKind.MAILED_LINK})
 
 
 def attempt_over(facts: Facts) -> Step | None:
@@ -96,7 +107,7 @@ def first_proof_missing(facts: Facts) -> Step | None:
 def mailbox_not_confirmed(facts: Facts) -> Step | None:
     """Whoever signs up shows first that the mailbox is theirs; whether the address is taken changes nothing (D6)."""
     attempt = facts.attempt
-    is_confirmed = any(proof.kind in _MAILBOX for proof in attempt.proofs)
+    is_confirmed = any(proof.kind in MAILBOX for proof in attempt.proofs)
     if attempt.purpose is not Purpose.SIGN_UP or is_confirmed:
         return None
     return VerifyEmail(address=attempt.identifier, resend_at=facts.resend_at)
@@ -118,15 +129,15 @@ def nobody_there(facts: Facts) -> Step | None:
 
 
 def second_class_missing(facts: Facts) -> Step | None:
-    """An organization demands more classes of proof than there are. A reset opens nothing and needs none (D7)."""
-    if facts.attempt.purpose is Purpose.RESET_PASSWORD:
-        return None
-    for demand in facts.policy.demands:
-        if not _is_met(demand, facts):
-            kinds = _kinds_towards(demand, facts)
-            if not kinds:
-                return Refused(reason=RefusedReason.NO_USABLE_FACTOR, organization=demand.organization)
+    """More classes of proof are demanded than there are; where nothing could prove one yet, that is set up later."""
+    for demand in demands_on(facts):
+        if is_met(demand, facts):
+            continue
+        kinds = kinds_towards(demand, facts)
+        if kinds:
             return Prove(kinds=kinds, why=ProveReason.SECOND, organization=demand.organization)
+        if not kinds_to_enrol(demand, facts):
+            return Refused(reason=RefusedReason.NO_USABLE_FACTOR, organization=demand.organization)
     return None
 
 
@@ -148,6 +159,18 @@ def invited_somebody_else(facts: Facts) -> Step | None:
     if invited.is_member:
         return Refused(reason=RefusedReason.ALREADY_MEMBER, organization=invited.organization)
     return None
+
+
+def factor_demanded(facts: Facts) -> Step | None:
+    """A second factor is demanded or wished for, and there is none: it is set up, once the mailbox is proven (D12)."""
+    enrol = find_enrolment(facts)
+    return _once_fresh(enrol, facts) if enrol else None
+
+
+def recovery_code_unsaved(facts: Facts) -> Step | None:
+    """A second factor is set up, and no recovery code is kept for it (D14)."""
+    code = find_code_to_save(facts)
+    return code if code and code.why is not SaveReason.SPENT else None
 
 
 def proofs_too_old(facts: Facts) -> Step | None:
@@ -175,7 +198,12 @@ def password_must_change(facts: Facts) -> Step | None:
     return _once_fresh(change, facts) if change else None
 
 
-def change_is_announced(facts: Facts) -> Step | None:
+def recovery_code_spent(facts: Facts) -> Step | None:
+    """The recovery code was used just now: another takes its place (D14)."""
+    return find_code_to_save(facts)
+
+
+def something_is_announced(facts: Facts) -> Step | None:
     """What organizations will ask is shown ahead, to be done now or put off (D10). A reset is over when it is over."""
     policy, attempt = facts.policy, facts.attempt
     is_elsewhere = attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD) or not attempt.demands.interaction
@@ -184,15 +212,14 @@ def change_is_announced(facts: Facts) -> Step | None:
         return None
     used_it = any(proof.kind is ProofKind.PASSWORD for proof in attempt.proofs)
     change = _announced_change(facts, policy.announced, policy.announced_from) if used_it else None
-    if change is None:
+    then = msgspec.structs.replace(facts, policy=policy.announced, now=max(facts.now, policy.announced_from))
+    due = change or find_enrolment(then)
+    if due is None:
         return None
     if Mark.ANNOUNCED_TAKEN in attempt.marks:
-        return _once_fresh(change, facts)
-    return Announced(
-        what=Announcement.CHANGE_PASSWORD,
-        organizations=change.organizations,
-        enforced_from=policy.announced_from,
-    )
+        return _once_fresh(due, then)
+    what = Announcement.CHANGE_PASSWORD if isinstance(due, ChangePassword) else Announcement.ENROL
+    return Announced(what=what, organizations=due.organizations, enforced_from=policy.announced_from)
 
 
 def password_expires_soon(facts: Facts) -> Step | None:
@@ -238,29 +265,15 @@ RULES: tuple[Rule, ...] = (
     second_class_missing,
     account_closed_or_disabled,
     invited_somebody_else,
+    factor_demanded,
+    recovery_code_unsaved,
     proofs_too_old,
     reset_asked,
     password_must_change,
-    change_is_announced,
+    recovery_code_spent,
+    something_is_announced,
     password_expires_soon,
 )
-
-
-def _is_met(demand: Demand, facts: Facts) -> bool:
-    """Whether the proofs reach the demand's classes, counting after the first class only kinds it allows."""
-    proofs = facts.attempt.proofs
-    if demand.classes <= 1:
-        return bool(proven_classes(proofs))
-    return any(
-        len(proven_classes((first, *(proof for proof in proofs if proof.kind in demand.kinds)))) >= demand.classes
-        for first in proofs
-    )
-
-
-def _kinds_towards(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
-    """The enrolled kinds the demand allows that have not been given yet."""
-    given = {proof.kind for proof in facts.attempt.proofs}
-    return tuple(kind for kind in facts.enrolled if kind in demand.kinds and kind not in given)
 
 
 def _has_invitation_link_only(attempt: Attempt) -> bool:
@@ -305,16 +318,17 @@ def _announced_change(facts: Facts, announced: Policy, since: datetime) -> Chang
     return _due_change(announcing)
 
 
-def _once_fresh(change: ChangePassword, facts: Facts) -> Step:
-    """A session goes on from what was proven long ago; to change the password takes a proof from now.
+def _once_fresh(due: ChangePassword | Enrol, facts: Facts) -> Step:
+    """A session goes on from what was proven long ago; to change what one proves with takes a password from now.
 
     What was proven shortly before the attempt began counts all through it, so that a good proof never moves back.
+    Whoever has no password has none to give.
     """
     attempt = facts.attempt
     since = attempt.created_at - RENEWAL_FRESH
-    if not attempt.goes_on_with_session or any(
-        proof.at >= since for proof in attempt.proofs if proof.kind is ProofKind.PASSWORD
-    ):
-        return change
-    asking = change.organizations[0] if change.organizations else None
+    passwords = [proof for proof in attempt.proofs if proof.kind is ProofKind.PASSWORD]
+    has_none = isinstance(due, Enrol) and ProofKind.PASSWORD not in facts.enrolled
+    if not attempt.goes_on_with_session or has_none or any(proof.at >= since for proof in passwords):
+        return before_enrolment(due, facts) if isinstance(due, Enrol) else due
+    asking = due.organizations[0] if due.organizations else None
     return Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FRESH, organization=asking)

@@ -9,6 +9,7 @@ from portico.signin.steps import (
     Announcement,
     ChangePassword,
     CreateAccount,
+    Enrol,
     Finished,
     Identify,
     Outcome,
@@ -17,8 +18,11 @@ from portico.signin.steps import (
     Refused,
     RefusedReason,
     RemindPassword,
+    SaveReason,
+    SaveRecoveryCode,
     Step,
     VerifyEmail,
+    VerifyReason,
 )
 
 SAMPLE_INSTANT = datetime(2026, 3, 9, 7, 30, tzinfo=UTC)
@@ -28,8 +32,19 @@ SAMPLES: tuple[Step, ...] = (
     Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FIRST),
     Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST),
     Prove(kinds=(ProofKind.TOTP, ProofKind.EMAIL_CODE), why=ProveReason.SECOND, organization="North Clinic"),
+    Prove(kinds=(ProofKind.TOTP, ProofKind.RECOVERY_CODE), why=ProveReason.SECOND),
+    Prove(kinds=(ProofKind.RECOVERY_CODE,), why=ProveReason.SECOND, organization="North Clinic"),
     Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FRESH),
     VerifyEmail(address="nora@north-clinic.example", resend_at=SAMPLE_INSTANT),
+    VerifyEmail(
+        address="nora*****@north****",
+        resend_at=SAMPLE_INSTANT,
+        why=VerifyReason.ENROL,
+        organizations=("North Clinic",),
+    ),
+    Enrol(kinds=(ProofKind.TOTP,), organizations=("Harbour Practice", "North Clinic")),
+    Enrol(kinds=(ProofKind.TOTP,)),
+    *(SaveRecoveryCode(why=why) for why in SaveReason),
     CreateAccount(address="nora@north-clinic.example"),
     CreateAccount(address="nora@north-clinic.example", terms_url="https://north-clinic.example/terms"),
     ChangePassword(why=ChangeReason.RESET),
@@ -37,7 +52,7 @@ SAMPLES: tuple[Step, ...] = (
     ChangePassword(why=ChangeReason.ASKED, organizations=("North Clinic",)),
     ChangePassword(why=ChangeReason.EXPIRES_SOON, organizations=("North Clinic",), days=60),
     ChangePassword(why=ChangeReason.EXPIRED, organizations=("Harbour Practice", "North Clinic"), days=60),
-    Announced(what=Announcement.CHANGE_PASSWORD, organizations=("North Clinic",), enforced_from=SAMPLE_INSTANT),
+    *(Announced(what=what, organizations=("North Clinic",), enforced_from=SAMPLE_INSTANT) for what in Announcement),
     RemindPassword(days=10, expires_at=SAMPLE_INSTANT, organizations=("North Clinic",), every_days=60),
     RemindPassword(
         days=1, expires_at=SAMPLE_INSTANT, organizations=("Harbour Practice", "North Clinic"), every_days=60

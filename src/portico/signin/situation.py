@@ -36,16 +36,28 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     """Until when the form could be sent again; what is burnt is remembered as long."""
 
 
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person is shown to set up. An authenticator app takes the address by its QR code, or the key typed."""
+
+    totp_uri: str = ""
+    totp_key: str = ""
+    recovery_code: str = ""
+
+    def __repr__(self) -> str:
+        return "Setup(...)"  # all of it opens something
+
+
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Where an attempt stands. ``opened`` is set once, on the answer that finished it.
 
-    ``criteria`` are those of the new password, where the step asks for one.
+    ``criteria`` are those of the new password, where the step asks for one; ``setup`` is what it shows to set up.
     """
 
     attempt: Attempt
     step: Step
     opened: Opened | None = None
     criteria: AskedCriteria | None = None
+    setup: Setup | None = None
 
 
 def unfinished(step: Step) -> Step:

@@ -58,11 +58,47 @@ class Prove(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="pr
     organization: str | None = None
 
 
+class VerifyReason(StrEnum):
+    """Why the mailbox has to be shown to be one's own."""
+
+    SIGN_UP = "sign_up"
+    ENROL = "enrol"
+    """A second factor is about to be set up for the first time (D12)."""
+
+
 class VerifyEmail(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="verify_email"):
-    """Enter the code that was mailed to ``address``, or open the link beside it. Another is free at ``resend_at``."""
+    """Enter the code that was mailed to ``address``. Another is free at ``resend_at``.
+
+    A sign-up may open the link beside the code instead, and is shown the address as typed; elsewhere it is masked.
+    ``organizations`` ask for what is to be set up, if any do.
+    """
 
     address: str
     resend_at: datetime | None = None
+    why: VerifyReason = VerifyReason.SIGN_UP
+    organizations: tuple[str, ...] = ()
+
+
+class Enrol(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="enrol"):
+    """Set up one of these kinds of second factor, the first being the default. ``organizations`` ask for it, if any."""
+
+    kinds: tuple[ProofKind, ...]
+    organizations: tuple[str, ...] = ()
+
+
+class SaveReason(StrEnum):
+    """Why a new recovery code is shown."""
+
+    FIRST = "first"
+    SPENT = "spent"
+    """The one before was used just now."""
+    ASKED = "asked"
+
+
+class SaveRecoveryCode(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="save_recovery_code"):
+    """Keep the recovery code that is shown, and say so."""
+
+    why: SaveReason
 
 
 class CreateAccount(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="create_account"):
@@ -86,6 +122,8 @@ class Announcement(StrEnum):
     """What is going to be asked."""
 
     CHANGE_PASSWORD = "change_password"
+    ENROL = "enrol"
+    """Set up a second factor."""
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="announced"):
@@ -123,5 +161,15 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="
 
 
 Step: TypeAlias = (
-    Identify | Prove | VerifyEmail | CreateAccount | ChangePassword | Announced | RemindPassword | Finished | Refused
+    Identify
+    | Prove
+    | VerifyEmail
+    | CreateAccount
+    | Enrol
+    | SaveRecoveryCode
+    | ChangePassword
+    | Announced
+    | RemindPassword
+    | Finished
+    | Refused
 )

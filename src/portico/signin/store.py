@@ -17,7 +17,7 @@ _FAILURE = msgspec.json.Decoder(Failure)
 _COLUMNS = (
     "id, purpose, client_kind, holder_hash, device_hash, identifier, account_id, epoch, proofs, marks, demands, "
     "return_to, persistent, failure, session_id, state, version, language, created_at, expires_at, former_holder_hash, "
-    "invitation_id"
+    "invitation_id, pending"
 )
 
 
@@ -31,7 +31,8 @@ async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
     """Store a new attempt."""
     await tx.execute(
         f"INSERT INTO attempts ({_COLUMNS}) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, "
+        "$23)",
         attempt.id,
         attempt.purpose.value,
         attempt.client_kind.value,
@@ -54,6 +55,7 @@ async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
         to_micros(attempt.expires_at),
         attempt.former_holder_hash,
         attempt.invitation_id,
+        attempt.pending,
     )
 
 
@@ -67,7 +69,7 @@ async def save_attempt(tx: Transaction, attempt: Attempt) -> None:
     """Write what an answer has changed, after :func:`claim_answer`."""
     await tx.execute(
         "UPDATE attempts SET identifier = $1, account_id = $2, epoch = $3, proofs = $4, marks = $5, persistent = $6, "
-        "failure = $7, session_id = $8, state = $9 WHERE id = $10",
+        "failure = $7, session_id = $8, state = $9, pending = $10 WHERE id = $11",
         attempt.identifier,
         attempt.account_id,
         attempt.epoch,
@@ -77,6 +79,7 @@ async def save_attempt(tx: Transaction, attempt: Attempt) -> None:
         _json(attempt.failure) if attempt.failure else None,
         attempt.session_id,
         attempt.state.value,
+        attempt.pending,
         attempt.id,
     )
 
@@ -156,4 +159,5 @@ def _attempt(row: Row) -> Attempt:
         expires_at=from_micros(row["expires_at"]),
         former_holder_hash=None if row["former_holder_hash"] is None else bytes(row["former_holder_hash"]),
         invitation_id=row["invitation_id"],
+        pending=None if row["pending"] is None else bytes(row["pending"]),
     )

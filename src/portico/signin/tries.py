@@ -10,9 +10,9 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
-from portico.factors.contract import EmailCodeAnswer, PasswordAnswer
+from portico.factors.contract import EmailCodeAnswer, PasswordAnswer, RecoveryCodeAnswer, TotpAnswer
 from portico.factors.email_code import EmailCodeFactor
-from portico.factors.proof import Failure
+from portico.factors.proof import Failure, ProofKind
 from portico.kernel.clock import Clock
 from portico.kernel.tokens import NOBODY
 from portico.sessions.service import Sessions
@@ -20,6 +20,8 @@ from portico.signin.attempt import Attempt
 from portico.signin.situation import Visitor
 from portico.throttle.rates import Taken, TooMany
 from portico.throttle.service import Throttle
+
+_SECOND = (ProofKind.TOTP, ProofKind.RECOVERY_CODE)
 
 
 class Tries:
@@ -45,13 +47,43 @@ class Tries:
         self._email_code = email_code
 
     async def take(
-        self, attempt: Attempt, answer: PasswordAnswer | EmailCodeAnswer, visitor: Visitor
+        self,
+        attempt: Attempt,
+        answer: PasswordAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer,
+        visitor: Visitor,
     ) -> Taken | TooMany | Failure:
         """Claim a try for an answer; when there will be one, or why there is none."""
         now = self._clock.now()
         if isinstance(answer, EmailCodeAnswer):
             return await self._database.transact(lambda tx: self._take_for_code(tx, now, attempt))
+        if isinstance(answer, TotpAnswer | RecoveryCodeAnswer):
+            kind = ProofKind.TOTP if isinstance(answer, TotpAnswer) else ProofKind.RECOVERY_CODE
+            return await self._database.transact(lambda tx: self._take_for_factor(tx, now, attempt, kind, visitor))
         return await self._database.transact(lambda tx: self._take_for_password(tx, now, attempt, visitor))
+
+    async def take_for_enrolment(self, attempt: Attempt) -> Taken | TooMany:
+        """Claim a try for the first code of a factor that is being set up."""
+        now, name = self._clock.now(), f"enrolment {attempt.account_id}"
+        return await self._database.transact(lambda tx: self._throttle.take_factor_try(tx, now, name))
+
+    async def note_proven(self, tx: Transaction, attempt: Attempt, kind: ProofKind, visitor: Visitor) -> None:
+        """A second factor was proven: the others, should they have been switched off, may be tried again (rule 2)."""
+        if kind not in _SECOND or attempt.account_id is None:
+            return
+        known = await self._find_known_device(tx, attempt, visitor)
+        names = [_factor(other, attempt.account_id) for other in _SECOND if other is not kind]
+        if known is not None:
+            names += [_factor(other, known) for other in _SECOND if other is not kind]
+        await self._throttle.forgive_factors(tx, *names)
+
+    async def forgive_factor(self, tx: Transaction, account_id: str, kind: ProofKind) -> None:
+        """There is a new one of a kind of factor: nothing was tried on it yet."""
+        await self._throttle.forgive_factors(tx, _factor(kind, account_id))
+
+    async def forgive_factors(self, tx: Transaction, account_id: str) -> None:
+        """A second factor is new: nothing was tried on it yet, and setting it up has ended."""
+        names = (_factor(kind, account_id) for kind in _SECOND)
+        await self._throttle.forgive_factors(tx, f"enrolment {account_id}", *names)
 
     async def untake(self, tx: Transaction, taken: Taken) -> None:
         """Nothing was judged: it is as if nothing had been taken."""
@@ -65,6 +97,16 @@ class Tries:
         """One of the code's own few tries, and one of the address's."""
         failure = await self._email_code.take_try(tx, now, attempt.id)
         return failure or await self._throttle.take_code_try(tx, now, attempt.identifier)
+
+    async def _take_for_factor(
+        self, tx: Transaction, now: datetime, attempt: Attempt, kind: ProofKind, visitor: Visitor
+    ) -> Taken | TooMany:
+        """One of the factor's own tries; a device that the account knows has its own count."""
+        known = await self._find_known_device(tx, attempt, visitor)
+        taken = await self._throttle.take_factor_try(tx, now, _factor(kind, known or attempt.account_id or NOBODY))
+        if isinstance(taken, TooMany):
+            await self._audit.append(tx, now, Event(kind=EventKind.SIGN_IN_THROTTLED, subject_id=attempt.account_id))
+        return taken
 
     async def _take_for_password(
         self, tx: Transaction, now: datetime, attempt: Attempt, visitor: Visitor
@@ -90,3 +132,8 @@ class Tries:
             device_id = await self._sessions.find_known_device(tx, attempt.device_hash, attempt.account_id)
         account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
         return f"{account.id} {account.epoch} {device_id}" if account and device_id else None
+
+
+def _factor(kind: ProofKind, whose: str) -> str:
+    """What the tries of a second factor are counted under."""
+    return f"{kind} {whose}"

@@ -44,6 +44,8 @@ class Limits:
     code_mail: Rate = Rate(burst=6, every=timedelta(minutes=10))
     code_try: Rate = Rate(burst=20, every=timedelta(minutes=1), consecutive=100)
     """Codes typed for one address, in whatever attempts (NIST SP 800-63B-4 section 3.2.2)."""
+    factor: Rate = Rate(burst=10, every=timedelta(seconds=30), consecutive=100)
+    """Codes of one second factor typed for one account, on devices it does not know or on one that it does."""
     code_request: Rate = Rate(burst=5, every=timedelta(hours=1))
     """How often a code may be asked for in one attempt: never more than five times an hour (D18)."""
     new_password: Rate = Rate(burst=20, every=timedelta(minutes=1))

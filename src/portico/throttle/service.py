@@ -96,6 +96,17 @@ class Throttle:
             return Taken()
         return await self._take(tx, now, self._key("code try", throttle_form(identifier)), self._limits.code_try)
 
+    async def take_factor_try(self, tx: Transaction, now: datetime, factor: str) -> Taken | TooMany:
+        """Take one of the answers by which a second factor may be tried; ``factor`` says whose, and on which device."""
+        if self._limits.is_lifted:
+            return Taken()
+        return await self._take(tx, now, self._key("factor", factor), self._limits.factor)
+
+    async def forgive_factors(self, tx: Transaction, *factors: str) -> None:
+        """Something else was proven, or the factor is a new one: it may be tried again."""
+        for factor in factors:
+            await store.forgive(tx, self._key("factor", factor))
+
     async def take_code_request(self, tx: Transaction, now: datetime, attempt_id: str) -> TooMany | None:
         """Take one of the codes that may be asked for in one attempt."""
         taken = await self._take(tx, now, self._key("code request", attempt_id), self._limits.code_request)

@@ -190,6 +190,13 @@ CREATE TABLE password_put_offs (
     account_id TEXT PRIMARY KEY NOT NULL REFERENCES accounts,
     put_off_at BIGINT NOT NULL
 );
+
+-- Authenticator apps and recovery codes. The last step of time of which a code was accepted: each is good once.
+ALTER TABLE credentials ADD COLUMN used_step BIGINT NOT NULL DEFAULT 0;
+CREATE UNIQUE INDEX credentials_one_totp ON credentials (account_id) WHERE kind = 'totp';
+CREATE UNIQUE INDEX credentials_one_recovery_code ON credentials (account_id) WHERE kind = 'recovery_code';
+-- What a person is shown and has not confirmed yet, sealed: the secret of an authenticator app, a recovery code.
+ALTER TABLE attempts ADD COLUMN pending BYTEA;
 """
 
 

@@ -1,0 +1,1 @@
+"""What second factors share: where authenticator apps and recovery codes are kept."""

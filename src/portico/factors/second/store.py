@@ -1,0 +1,79 @@
+"""Authenticator apps and recovery codes in the database. Imported by this feature only."""
+
+from datetime import datetime
+
+from portico.database.engine import Reader, Transaction
+from portico.factors.model import RecoveryCredential, TotpCredential
+from portico.factors.proof import ProofKind
+from portico.kernel.clock import to_micros
+
+_ADD = (
+    "INSERT INTO credentials "
+    "(id, account_id, kind, secret, properties, version, failures, created_at, changed_at, used_at, used_step) "
+)
+
+
+async def find_totp(reader: Reader, account_id: str) -> TotpCredential | None:
+    """An account's authenticator app."""
+    sql = "SELECT id, account_id, secret, used_step FROM credentials WHERE account_id = $1 AND kind = $2"
+    row = await reader.find_row(sql, account_id, ProofKind.TOTP.value)
+    if row is None:
+        return None
+    return TotpCredential(
+        id=row["id"], account_id=row["account_id"], sealed=bytes(row["secret"]), used_step=row["used_step"]
+    )
+
+
+async def add_totp(
+    tx: Transaction, credential_id: str, account_id: str, sealed: bytes, step: int, now: datetime
+) -> bool:
+    """Give an account its authenticator app, a code of which was good for ``step``; False if it has one."""
+    added = await tx.execute(
+        _ADD + "VALUES ($1, $2, $3, $4, '{}', 1, 0, $5, $5, $5, $6) ON CONFLICT DO NOTHING",
+        credential_id,
+        account_id,
+        ProofKind.TOTP.value,
+        sealed,
+        to_micros(now),
+        step,
+    )
+    return added == 1
+
+
+async def spend_step(tx: Transaction, credential_id: str, step: int, now: datetime) -> bool:
+    """Use a step of time up; False if it or a later one was used, or the app is gone."""
+    sql = "UPDATE credentials SET used_step = $1, used_at = $2 WHERE id = $3 AND used_step < $1"
+    return await tx.execute(sql, step, to_micros(now), credential_id) == 1
+
+
+async def find_recovery_code(reader: Reader, account_id: str) -> RecoveryCredential | None:
+    """An account's recovery code."""
+    sql = "SELECT id, account_id, secret FROM credentials WHERE account_id = $1 AND kind = $2"
+    row = await reader.find_row(sql, account_id, ProofKind.RECOVERY_CODE.value)
+    return RecoveryCredential(id=row["id"], account_id=row["account_id"], hash=bytes(row["secret"])) if row else None
+
+
+async def put_recovery_code(
+    tx: Transaction, credential_id: str, account_id: str, code_hash: bytes, now: datetime
+) -> None:
+    """Give an account its recovery code, in place of one it may have."""
+    await tx.execute(
+        _ADD + "VALUES ($1, $2, 'recovery_code', $3, '{}', 1, 0, $4, $4, NULL, 0) "
+        "ON CONFLICT (account_id) WHERE kind = 'recovery_code' DO UPDATE SET id = excluded.id, "
+        "secret = excluded.secret, created_at = excluded.created_at, changed_at = excluded.changed_at, used_at = NULL",
+        credential_id,
+        account_id,
+        code_hash,
+        to_micros(now),
+    )
+
+
+async def spend_recovery_code(tx: Transaction, credential_id: str, code_hash: bytes) -> bool:
+    """Burn a recovery code; False if it was burnt or replaced."""
+    sql = "DELETE FROM credentials WHERE id = $1 AND kind = $2 AND secret = $3"
+    return await tx.execute(sql, credential_id, ProofKind.RECOVERY_CODE.value, code_hash) == 1
+
+
+async def remove(tx: Transaction, account_id: str, kind: ProofKind) -> bool:
+    """Delete an account's credential of a kind; False if there is none."""
+    return await tx.execute("DELETE FROM credentials WHERE account_id = $1 AND kind = $2", account_id, kind.value) == 1

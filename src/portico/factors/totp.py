@@ -1,0 +1,138 @@
+"""The authenticator app factor: a time-based one-time password (RFC 6238), as every such app makes it (D13).
+
+SHA-1, six digits, 30 seconds, a secret of 160 bits that is sealed wherever it lies. A code of the step before or after
+the present one is taken as well; a step is good once, and none before it is good after it. A code that would be right a
+few minutes earlier or later tells that the phone's clock is off, which is said and never accepted.
+"""
+
+import base64
+import hmac
+from collections.abc import Callable
+from datetime import datetime
+
+import pyotp
+
+from portico.database.engine import Reader, Transaction
+from portico.factors.contract import Judgement, ProofAnswer, Subject, TotpAnswer
+from portico.factors.proof import Failure, Proof, ProofClass, ProofKind
+from portico.factors.second import store
+from portico.kernel.chance import Chance
+from portico.kernel.sealing import SealingKeys
+from portico.kernel.tokens import NOBODY, new_id
+
+SECRET_BYTES = 20
+DIGITS = 6
+PERIOD = 30
+_DRIFT = 1
+_RECOGNISED = 10
+_PURPOSE = "authenticator app"
+
+WRONG = Failure(code="totp.wrong", field="code")
+USED = Failure(code="totp.used", field="code")
+
+
+def draw_secret(chance: Chance) -> bytes:
+    """A new secret."""
+    return chance.draw_bytes(SECRET_BYTES)
+
+
+def key_of(secret: bytes) -> str:
+    """A secret as an app takes it: 32 characters in base32 (RFC 4648 section 6)."""
+    return base64.b32encode(secret).decode()
+
+
+def uri_of(secret: bytes, *, address: str, brand: str) -> str:
+    """What the QR code carries (the Key Uri Format that authenticator apps share)."""
+    return pyotp.TOTP(key_of(secret)).provisioning_uri(name=address, issuer_name=brand)
+
+
+def code_at(secret: bytes, now: datetime) -> str:
+    """The code an app shows at an instant."""
+    return _code(secret, step_at(now))
+
+
+def step_at(now: datetime) -> int:
+    """Which step of time an instant lies in (RFC 6238 section 4.2)."""
+    return int(now.timestamp()) // PERIOD
+
+
+def match(secret: bytes, typed: str, now: datetime) -> int | Failure:
+    """The step of time a typed code is good for; or why it is not."""
+    code = "".join(typed.split())
+    if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
+        return WRONG
+    present = step_at(now)
+    near = range(max(present - _RECOGNISED, 0), present + _RECOGNISED + 1)
+    found = [step for step in near if hmac.compare_digest(_code(secret, step), code)]
+    if not found:
+        return WRONG
+    nearest = min(found, key=lambda step: abs(step - present))
+    if abs(nearest - present) <= _DRIFT:
+        return nearest
+    direction = "behind" if nearest < present else "ahead"
+    minutes = max(1, round(abs(nearest - present) * PERIOD / 60))
+    return Failure(code=f"totp.clock_{direction}", params={"count": minutes}, field="code")
+
+
+class TotpFactor:
+    """Authenticator apps, proven and set up."""
+
+    kind = ProofKind.TOTP
+
+    def __init__(self, keys: SealingKeys, chance: Chance) -> None:
+        self._keys = keys
+        self._chance = chance
+
+    async def judge(
+        self, reader: Reader, subject: Subject, answer: ProofAnswer, now: Callable[[], datetime]
+    ) -> Judgement:
+        """Whether a typed code is one that the account's app shows now, and none that was used."""
+        if not isinstance(answer, TotpAnswer):
+            raise TypeError(answer)
+        stored = await store.find_totp(reader, subject.account_id or NOBODY)
+        secret = self._unseal(stored.sealed, stored.account_id) if stored else None
+        if stored is None or secret is None:
+            return Judgement(failure=WRONG, account_id=subject.account_id)
+        at = now()
+        step = match(secret, answer.code, at)
+        if isinstance(step, Failure):
+            return Judgement(failure=step, account_id=subject.account_id)
+        if step <= stored.used_step:
+            return Judgement(failure=USED, account_id=subject.account_id)
+        return Judgement(proof=totp_proof(stored.id, at), account_id=subject.account_id, step=step)
+
+    async def settle(self, tx: Transaction, judgement: Judgement, now: datetime) -> bool:
+        """Use the step up; False if it, or a later one, was used meanwhile, or the app was removed."""
+        credential_id = judgement.proof.credential if judgement.proof else None
+        return credential_id is not None and await store.spend_step(tx, credential_id, judgement.step, now)
+
+    async def enrol(self, tx: Transaction, now: datetime, account_id: str, secret: bytes, step: int) -> str | None:
+        """Make this the account's authenticator app, one of its codes being proven; None if it has one.
+
+        Gives the id of the credential. The ``step`` that was proven is used.
+        """
+        credential_id = new_id(self._chance, now)
+        sealed = self._keys.seal(secret, purpose=_PURPOSE, context=account_id, chance=self._chance)
+        is_new = await store.add_totp(tx, credential_id, account_id, sealed, step, now)
+        return credential_id if is_new else None
+
+    async def remove(self, tx: Transaction, account_id: str) -> bool:
+        """Forget the account's authenticator app; False if it has none."""
+        return await store.remove(tx, account_id, ProofKind.TOTP)
+
+    async def find_secret(self, reader: Reader, account_id: str) -> bytes | None:
+        """The secret of an account's app: for the development page, which shows what a phone would."""
+        stored = await store.find_totp(reader, account_id)
+        return self._unseal(stored.sealed, account_id) if stored else None
+
+    def _unseal(self, sealed: bytes, account_id: str) -> bytes | None:
+        return self._keys.unseal(sealed, purpose=_PURPOSE, context=account_id)
+
+
+def totp_proof(credential_id: str, at: datetime) -> Proof:
+    """That one holds the phone."""
+    return Proof(kind=ProofKind.TOTP, classes=frozenset({ProofClass.HAVE}), at=at, credential=credential_id)
+
+
+def _code(secret: bytes, step: int) -> str:
+    return pyotp.TOTP(key_of(secret), digits=DIGITS, interval=PERIOD).generate_otp(step)

@@ -1,0 +1,1 @@
+"""What the decision needs to know about second factors."""

@@ -1,0 +1,167 @@
+"""Stories of the second factor: set up once, asked for from then on; told by browsers and through the API.
+
+The browsers' phone is zbarimg, which reads the QR code from a picture of the page; the codes are oathtool's.
+"""
+
+import asyncio
+import re
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import expect
+
+from portico.organizations.model import Feature, MemberType, Organization, Role
+from portico.organizations.policies.model import Draft
+from portico.organizations.policy import Mfa, PolicyFields
+from portico.organizations.rules import AT_THE_MACHINE
+from tests.journeys.conftest import Browse, Meet, on_both_databases
+from tests.support.authenticators import scanned
+from tests.support.storytellers import ApiTeller, BrowserTeller, Storyteller
+from tests.support.town import Person, Town
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+_CODE = re.compile(r"Your code is: (\d{6})")
+
+
+async def clinic_of(town: Town, person: Person) -> Organization:
+    """An organization of somebody's own, which asks for a second factor."""
+    house, now = town.house, town.house.clock.now()
+    account = await house.accounts.find_by_identifier(house.database, person.address)
+    assert account is not None
+    clinic = await house.database.transact(
+        lambda tx: house.organizations.add_organization(
+            tx, now, name=f"Clinic of {person.handle}", features=frozenset({Feature.MFA})
+        )
+    )
+    await house.database.transact(
+        lambda tx: house.organizations.join(
+            tx, now, organization_id=clinic.id, account_id=account.id, member_type=MemberType.STAFF, role=Role.MEMBER
+        )
+    )
+    draft = Draft(fields=PolicyFields(mfa=Mfa.REQUIRED), based_on=0, at_once=True)
+    await house.policies.save(clinic.id, MemberType.STAFF, draft, AT_THE_MACHINE)
+    return clinic
+
+
+async def mailed(town: Town, person: Person) -> str:
+    """The newest code mailed to somebody."""
+    for letter in await town.letters(person.address):
+        found = _CODE.search(letter.text)
+        if found:
+            return found[1]
+    raise AssertionError("no code was mailed")
+
+
+async def oathtool(town: Town, key: str) -> str:
+    """The code another program makes of a key, by the server's clock."""
+    async with httpx.AsyncClient(base_url=town.base) as client:
+        clock = (await client.post("/dev/api/clock", json={"advance_seconds": 0})).json()
+    return await asyncio.to_thread(made_by_oathtool, key, datetime.fromisoformat(clock["now"]))
+
+
+def made_by_oathtool(key: str, at: datetime) -> str:
+    """The code of a key at an instant."""
+    now = f"--now={at:%Y-%m-%d %H:%M:%S UTC}"
+    made = subprocess.run(["oathtool", "--totp", "--base32", now, key], capture_output=True, text=True, check=True)
+    return made.stdout.strip()
+
+
+async def scan(teller: Storyteller, folder: Path) -> str:
+    """The key, as a phone gets it from the page."""
+    if isinstance(teller, ApiTeller):
+        return scanned(teller.attempt["setup"]["totp_uri"])[1]
+    assert isinstance(teller, BrowserTeller)
+    await expect(teller.main.locator("h1")).to_have_text(teller.words("enrol.title"))
+    picture = folder / "page.png"
+    await teller.page.screenshot(path=picture, full_page=True)
+    return scanned(await asyncio.to_thread(read_by_zbarimg, picture))[1]
+
+
+def read_by_zbarimg(picture: Path) -> str:
+    """What a phone's camera reads in a picture."""
+    read = subprocess.run(["zbarimg", "--quiet", "--raw", str(picture)], capture_output=True, text=True, check=True)
+    return read.stdout.strip()
+
+
+async def give(teller: Storyteller, answer: str, code: str, label: str = "enrol.code") -> None:
+    """Give a code where one is asked for."""
+    if isinstance(teller, ApiTeller):
+        await teller.answer({"answer": answer, "code": code})
+    if isinstance(teller, BrowserTeller):
+        await teller.field(label).fill(code)
+        await teller.press(teller.primary)
+
+
+async def keep_recovery_code(teller: Storyteller) -> str:
+    """Note the recovery code, and say so."""
+    if isinstance(teller, ApiTeller):
+        code: str = teller.attempt["setup"]["recovery_code"]
+        await teller.answer({"answer": "recovery_saved", "confirmed": True})
+        return code
+    assert isinstance(teller, BrowserTeller)
+    await expect(teller.main.locator("h1")).to_have_text(teller.words("recovery.gate.title"))
+    shown = await teller.main.locator("#recovery-code").inner_text()
+    await teller.field("recovery.gate.confirm").check()
+    await teller.press(teller.primary)
+    return shown.strip()
+
+
+async def use_recovery_code(teller: Storyteller, code: str) -> None:
+    """Try another method, and enter the recovery code."""
+    if isinstance(teller, BrowserTeller):
+        await teller.press(teller.link("prove.another"))
+        await teller.press(teller.link("prove.others.recovery_code"))
+    await give(teller, "recovery_code", code, "prove.recovery.code")
+
+
+@on_both_databases
+async def test_it_is_set_up_once_and_asked_for_from_then_on(
+    meet: Meet, town: Town, tmp_path: Path
+) -> None:  # S45 S46 S47 S54 S57 S58 S60 S69 S72 S74 S78 S80
+    ada, teller = await town.move_in("Ada"), await meet()
+    await clinic_of(town, ada)
+    await teller.sign_in(ada)
+    await teller.enter_code(await mailed(town, ada))
+    key = await scan(teller, tmp_path)
+    await give(teller, "totp_enrolment", "000000")
+    await teller.hears("totp.wrong")
+    await give(teller, "totp_enrolment", await oathtool(town, key))
+    recovery_code = await keep_recovery_code(teller)
+    assert len(recovery_code) == 24
+    assert await teller.is_signed_in()
+
+    await town.advance(minutes=1)
+    again = await meet()
+    await again.sign_in(ada)
+    await give(again, "totp", await oathtool(town, key))
+    assert await again.is_signed_in()
+
+    without = await meet()
+    await without.sign_in(ada)
+    await use_recovery_code(without, recovery_code.lower())
+    assert await keep_recovery_code(without) != recovery_code
+    assert await without.is_signed_in()
+
+
+async def test_the_key_can_be_typed_and_copied(browse: Browse, town: Town) -> None:  # S55 S56 S59
+    ada, teller = await town.move_in("Ada"), await browse()
+    await clinic_of(town, ada)
+    await teller.sign_in(ada)
+    await teller.enter_code(await mailed(town, ada))
+    await teller.press(teller.link("enrol.cannot_scan"))
+    key = (await teller.main.locator("#key").inner_text()).replace(" ", "").replace("\n", "")
+    assert re.fullmatch("[A-Z2-7]{32}", key)
+    copy = teller.button("copy.code")
+    if teller.has_script:
+        await teller.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await copy.click()
+        await expect(teller.button("copy.done")).to_be_visible()
+        assert await teller.page.evaluate("navigator.clipboard.readText()") == key
+    else:
+        await expect(copy).to_be_hidden()
+    await give(teller, "totp_enrolment", await oathtool(town, key))
+    await expect(teller.main.locator("h1")).to_have_text(teller.words("recovery.gate.title"))
