@@ -118,10 +118,3 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     browser: BrowserToken | None = None
     tokens: TokenPair | None = None
-
-
-class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """A browser or an installation, recognised by a random secret of which the hash is kept."""
-
-    id: str
-    name: str

@@ -253,12 +253,6 @@ async def spend_refresh_token(tx: Transaction, token_hash: bytes, now: datetime)
     return await tx.execute(sql, to_micros(now), token_hash) == 1
 
 
-async def find_device(reader: Reader, secret_hash: bytes) -> str | None:
-    """The id of the device with this secret."""
-    row = await reader.find_row("SELECT id FROM devices WHERE secret_hash = $1", secret_hash)
-    return str(row["id"]) if row else None
-
-
 async def keep_device(
     tx: Transaction, device_id: str, secret_hash: bytes, kind: SessionKind, name: str, now: datetime
 ) -> str:

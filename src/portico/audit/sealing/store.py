@@ -75,12 +75,6 @@ async def list_unsealed(reader: Reader, limit: int) -> list[Unsealed]:
     return [Unsealed(event=sealed_event(row), organizations=row["organizations"]) for row in rows]
 
 
-async def count_unsealed(reader: Reader) -> tuple[int, int | None]:
-    """How many events stand in no chain, and the instant of the oldest in microseconds."""
-    row = await reader.find_row("SELECT COUNT(*) AS events, MIN(at) AS oldest FROM audit_events WHERE sealed = 0")
-    return (int(row["events"]), row["oldest"]) if row else (0, None)
-
-
 async def find_end(tx: Reader, organization_id: str) -> Head | None:
     """Where a chain ends: by its head or by its last link, whichever is further. None before the first link."""
     row = await tx.find_row(

@@ -131,11 +131,6 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     factors: tuple[SecondFactor, ...] = ()
     """One of these is demanded."""
 
-    @property
-    def is_anything(self) -> bool:
-        """Whether anybody could have to act."""
-        return self.wants_password or bool(self.factors)
-
 
 class MemberCounts(msgspec.Struct, frozen=True, kw_only=True):
     """How many members there are, and how many would have to act and why; one may have several reasons."""
