@@ -1,19 +1,46 @@
-"""What a stranger finds who has typed ``make demo``: people, a mailbox, a clock, and nothing of it elsewhere."""
+"""What a stranger finds who has typed ``make demo``: people, a mailbox, a clock, and nothing of it elsewhere.
+
+The town is one of their own: what the demo's organizations have announced must still lie ahead, whatever other stories
+have done to their clock.
+"""
+
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from portico.development.people import PEOPLE
 from tests.journeys.conftest import Browse
+from tests.support.databases import Templates
+from tests.support.server import running_server
 from tests.support.storytellers import words
-from tests.support.town import NEW_PASSWORD, Person, Town
+from tests.support.town import NEW_PASSWORD, Person, Town, open_town
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NORA, JUERGEN, PRIYA, TOM, MIA, OLGA, SVEN, _HELEN = (
     Person(one.first_name, one.last_name, one.address, one.handle, one.password) for one in PEOPLE
 )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def first_day(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """A demo that was started just now."""
+    folder = tmp_path_factory.mktemp("demo")
+    async with templates.url("sqlite", folder) as url:
+        with running_server(folder, url) as server:
+            async with open_town(server) as opened:
+                yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def town(first_day: Town) -> AsyncIterator[Town]:
+    """Each story begins an hour after the one before."""
+    await first_day.advance(hours=1)
+    yield first_day
+    first_day.server.check_log()
 
 
 async def test_a_stranger_goes_all_the_way(browse: Browse, town: Town) -> None:  # S14, S22, S32, S37, S38

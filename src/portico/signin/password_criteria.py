@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 from msgspec import structs
 
+from portico.accounts.model import Account
 from portico.accounts.service import Accounts
 from portico.database.engine import Database, Reader
 from portico.factors.password_rules import Criterion, PasswordPolicy, criteria
@@ -102,22 +103,20 @@ class PasswordCriteria:
         """The criteria for the new password of an attempt; where it accepts an invitation, those of who invites too."""
         account = await self._accounts.find_account(reader, attempt.account_id) if attempt.account_id else None
         invited = await self._joining.find(reader, attempt, account, now)
-        return await self.find(reader, attempt.account_id, now, joining=belonging_to(invited))
+        return await self._find(reader, account, now, joining=belonging_to(invited))
 
-    async def find(
-        self,
-        reader: Reader,
-        account_id: str | None,
-        now: datetime,
-        *,
-        joining: Belonging | None = None,
-    ) -> AskedCriteria:
+    async def find(self, reader: Reader, account_id: str | None, now: datetime) -> AskedCriteria:
         """The criteria for an account's new password; for nobody's, the deployment's.
 
-        What is announced counts as well: whoever has chosen a password is not asked again on the day. ``joining`` is an
-        organization they are about to belong to.
+        What is announced counts as well: whoever has chosen a password is not asked again on the day.
         """
         account = await self._accounts.find_account(reader, account_id) if account_id else None
+        return await self._find(reader, account, now)
+
+    async def _find(
+        self, reader: Reader, account: Account | None, now: datetime, *, joining: Belonging | None = None
+    ) -> AskedCriteria:
+        """The same for an account that was read; ``joining`` is an organization they are about to belong to."""
         memberships = account.memberships if account else ""
         standing = await self._standings.find(reader, memberships, now, joining=joining)
         asked = _asked(standing.asks, self._standings.own)

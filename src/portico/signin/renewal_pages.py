@@ -10,6 +10,7 @@ from portico.kernel.messages import Message, message
 from portico.sessions.door import SessionGate
 from portico.signin.answers import AnnouncementAnswer
 from portico.signin.door import Visitors
+from portico.signin.pages import HOME
 from portico.signin.reasons import announcement, names, why_change
 from portico.signin.renewal import Renewal
 from portico.signin.service import SignIn
@@ -18,8 +19,6 @@ from portico.web.body import Form
 from portico.web.pages import Pages
 from portico.web.return_to import own_path
 from portico.web.routing import Access, Endpoint
-
-HOME = "/account"
 
 
 class RenewForm(Form, frozen=True, kw_only=True):
