@@ -47,6 +47,7 @@ HOMES = {
         "portico.__main__",
     ),
     "uvicorn": ("portico.server",),
+    "webauthn": ("portico.factors",),
 }
 
 
