@@ -24,6 +24,7 @@ from portico.signin.service import SignIn
 from portico.signin.setups import Setups
 from portico.signin.sign_up import SignUp
 from portico.signin.tries import Tries
+from portico.signin.trusting import Trusting
 from portico.signin.turns import Turns
 
 
@@ -75,6 +76,7 @@ class Flow(Foundations, ABC):
             email_code=self.email_code,
             standings=self.standings,
             joining=self.joining,
+            passkeys=self.passkeys,
             enrollable=self.factors,
             reminders=self.reminders,
             terms=self.terms,
@@ -133,6 +135,7 @@ class Flow(Foundations, ABC):
                 terms=self.terms,
             ),
             enrolling=self.enrolling,
+            trusting=self.trusting,
             second_factors=self.second_factors,
             setups=self.setups,
             criteria=self.password_criteria,
@@ -162,6 +165,7 @@ class Flow(Foundations, ABC):
             audit=self.audit,
             notices=self.notices,
             totp=self.totp,
+            passkeys=self.passkeys,
             recovery_code=self.recovery_code,
         )
 
@@ -169,7 +173,13 @@ class Flow(Foundations, ABC):
     def setups(self) -> Setups:
         """What people are shown to set up."""
         ground = self.ground
-        return Setups(keys=ground.keys, chance=self.chance, accounts=self.accounts, brand=ground.brand.name)
+        return Setups(
+            keys=ground.keys,
+            chance=self.chance,
+            accounts=self.accounts,
+            passkeys=self.passkeys,
+            brand=ground.brand.name,
+        )
 
     @cached_property
     def enrolling(self) -> Enrolling:
@@ -183,6 +193,20 @@ class Flow(Foundations, ABC):
             tries=self.tries,
             setups=self.setups,
             second_factors=self.second_factors,
+        )
+
+    @cached_property
+    def trusting(self) -> Trusting:
+        """The answers by which passkeys are made."""
+        return Trusting(
+            database=self.database,
+            clock=self.clock,
+            accounts=self.accounts,
+            turns=self.turns,
+            setups=self.setups,
+            second_factors=self.second_factors,
+            passkeys=self.passkeys,
+            catalogues=self.ground.catalogues,
         )
 
     @cached_property

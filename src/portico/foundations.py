@@ -18,6 +18,8 @@ from portico.factors.contract import Factor
 from portico.factors.email_code import EmailCodeFactor
 from portico.factors.hashing import Argon2Parameters, Hasher
 from portico.factors.mailed_link import MailedLinkFactor
+from portico.factors.passkeys.factor import PasskeyFactor
+from portico.factors.passkeys.model import RelyingParty, can_have_passkeys
 from portico.factors.password import PasswordFactor
 from portico.factors.proof import ProofKind
 from portico.factors.recovery_code import RecoveryCodeFactor
@@ -336,12 +338,26 @@ class Foundations:
     @cached_property
     def factors(self) -> dict[ProofKind, Factor]:
         """What judges answers, by the kind of proof it gives."""
-        return {
+        factors: dict[ProofKind, Factor] = {
             ProofKind.PASSWORD: self.password,
             ProofKind.EMAIL_CODE: self.email_code,
             ProofKind.TOTP: self.totp,
             ProofKind.RECOVERY_CODE: self.recovery_code,
         }
+        if can_have_passkeys(self.passkey_domain):
+            factors[ProofKind.PASSKEY] = self.passkeys
+        return factors
+
+    @property
+    def passkey_domain(self) -> str:
+        """The domain that passkeys are made for."""
+        return self.settings.passkey_domain or self.settings.base_url.hostname
+
+    @cached_property
+    def passkeys(self) -> PasskeyFactor:
+        """The passkey factor."""
+        origin, brand = self.settings.base_url.origin, self.ground.brand.name
+        return PasskeyFactor(RelyingParty(id=self.passkey_domain, name=brand, origin=origin), self.chance)
 
     @cached_property
     def people_import(self) -> PeopleImport:

@@ -31,7 +31,7 @@ from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.organizations.invitations.service import INVITATION, Invitations
 from portico.settings import Settings
-from portico.signin.codes import ENROLMENT, SIGN_UP
+from portico.signin.codes import ENROLMENT, SIGN_IN_CODE, SIGN_UP
 from portico.signin.erasure import erase_attempts
 from portico.signin.reset import RESET
 from portico.throttle.rates import Limits
@@ -47,6 +47,7 @@ class House(Flow):
             RESET: self.reset.queue_mail,
             SIGN_UP: self.codes.queue_mail,
             ENROLMENT: self.codes.queue_enrolment_mail,
+            SIGN_IN_CODE: self.codes.queue_sign_in_mail,
             ADDRESS_CHANGE: self.address_changes.queue_mail,
             INVITATION: self.invitation_mail.queue_mail,
         }

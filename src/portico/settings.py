@@ -156,6 +156,12 @@ class Settings:
         "The address people open, such as `https://login.example.org`. Every link is made from it; plain http is for "
         "localhost only.", shown="http://localhost:<port>",
     )  # fmt: skip
+    passkey_domain: str = setting(
+        "", _text,
+        "The domain that passkeys are made for: the host of `base_url`, or a domain above it. Passkeys work for no other, "
+        "so the server does not start when it has changed while there are any.",
+        shown="<host of base_url>",
+    )  # fmt: skip
     host: str = setting("127.0.0.1", _text, "The address to listen on.")
     port: int = setting(8000, _port, "The port to listen on.")
     data: Path = setting(Path("data"), _path, "The folder for the embedded database, keys and the development mailbox.")

@@ -42,6 +42,8 @@ class EventKind(StrEnum):
     PASSWORD_REHASHED = "password.rehashed"
     FACTOR_ENROLLED = "factor.enrolled"
     FACTOR_REMOVED = "factor.removed"
+    PASSKEY_ADDED = "factor.passkey_added"
+    PASSKEY_REMOVED = "factor.passkey_removed"
     RECOVERY_CODE_SAVED = "factor.recovery_code_saved"
     RECOVERY_CODE_USED = "factor.recovery_code_used"
     MFA_RESET = "admin.mfa_reset"

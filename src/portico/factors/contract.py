@@ -7,7 +7,7 @@ step, so it cannot forget to ask for one. It works in two moves: ``judge`` reads
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -48,14 +48,26 @@ class RecoveryCodeAnswer(
     code: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-ProofAnswer = PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer
+class PasskeyAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="passkey"):
+    """What ``navigator.credentials.get()`` gave, as its ``toJSON()`` (Web Authentication Level 3, section 5.1)."""
+
+    credential: dict[str, Any]
+    stay_signed_in: bool = True
+
+
+ProofAnswer = PasswordAnswer | MailedLinkAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer | PasskeyAnswer
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """Of whom a proof is asked, and in which attempt. Nobody is meant where ``account_id`` is None."""
+    """Of whom a proof is asked, and in which attempt. Nobody is meant where ``account_id`` is None.
+
+    Whoever a passkey belongs to is meant where it ``names_itself``; ``challenge`` is what it has to answer.
+    """
 
     account_id: str | None
     attempt_id: str = ""
+    challenge: bytes = b""
+    names_itself: bool = False
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +76,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     ``account_id`` and ``epoch`` say whom the proof is of and under which security epoch it was made. ``version`` is
     the credential's at the time it was compared; ``settle`` fails when it has moved on. ``upgrade`` is a fresh hash
     of the same secret, where the stored one is outdated. ``burns`` is what ``settle`` uses up; ``step`` is the step of
-    time a code of an authenticator app was good for.
+    time a code of an authenticator app was good for, or the counter of a passkey; ``backed_up`` is what a passkey says
+    of itself.
     """
 
     proof: Proof | None = None
@@ -75,6 +88,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     upgrade: bytes | None = None
     burns: bytes | None = None
     step: int = 0
+    backed_up: bool = False
 
 
 class Factor(Protocol):

@@ -103,13 +103,17 @@ class RecoveryCredential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignInMethod(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential as its owner sees it: never the secret. ``used_at`` is empty until it has been used."""
+    """A credential as its owner sees it: never the secret. ``used_at`` is empty until it has been used.
+
+    Passkeys have a ``name``, of which there may be several.
+    """
 
     kind: ProofKind
     added_at: datetime
     changed_at: datetime
     used_at: datetime | None
     through_mailbox: bool
+    name: str = ""
 
 
 class EnrolledCredential(msgspec.Struct, frozen=True, kw_only=True):

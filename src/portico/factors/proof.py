@@ -37,7 +37,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was proven, at ``at``, with one credential.
 
     ``through_mailbox`` marks whatever the holder of the mailbox alone could have produced: mailed codes and links,
-    and a password that was set through them.
+    and a password that was set through them. ``vouched_at`` is when another second factor was proven last beside a
+    passkey, or it was registered.
     """
 
     kind: ProofKind
@@ -46,6 +47,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     credential: str | None = None
     user_verified: bool = False
     through_mailbox: bool = False
+    vouched_at: datetime | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

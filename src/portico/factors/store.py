@@ -33,15 +33,21 @@ async def find_password(reader: Reader, account_id: str) -> PasswordCredential |
 
 async def list_enrolled(reader: Reader, account_id: str) -> list[EnrolledCredential]:
     """Which kinds of credential an account has, oldest first."""
-    sql = "SELECT kind, properties FROM credentials WHERE account_id = $1 ORDER BY created_at, id"
-    rows = await reader.list_rows(sql, account_id)
+    rows = await reader.list_rows(
+        "SELECT kind, properties, created_at, id FROM credentials WHERE account_id = $1 "
+        "UNION ALL SELECT 'passkey', '{}', created_at, id FROM passkeys WHERE account_id = $1 "
+        "ORDER BY created_at, id",
+        account_id,
+    )
     return [EnrolledCredential(kind=ProofKind(row["kind"]), properties=row["properties"].encode()) for row in rows]
 
 
 async def list_methods(reader: Reader, account_id: str) -> list[SignInMethod]:
     """An account's credentials without their secrets, oldest first."""
     rows = await reader.list_rows(
-        "SELECT kind, properties, created_at, changed_at, used_at FROM credentials WHERE account_id = $1 "
+        "SELECT kind, properties, created_at, changed_at, used_at, id, '' AS name FROM credentials "
+        "WHERE account_id = $1 UNION ALL "
+        "SELECT 'passkey', '{}', created_at, created_at, used_at, id, name FROM passkeys WHERE account_id = $1 "
         "ORDER BY created_at, id",
         account_id,
     )
@@ -52,6 +58,7 @@ async def list_methods(reader: Reader, account_id: str) -> list[SignInMethod]:
             changed_at=from_micros(row["changed_at"]),
             used_at=None if row["used_at"] is None else from_micros(row["used_at"]),
             through_mailbox=bool(msgspec.json.decode(row["properties"]).get("through_mailbox", False)),
+            name=row["name"],
         )
         for row in rows
     ]

@@ -32,6 +32,7 @@ from portico.mail.model import (
     PasswordResetLink,
     SecondFactorChanged,
     SecurityNotice,
+    SignInCode,
     SignUpCode,
     TestMessage,
 )
@@ -196,7 +197,7 @@ def _security_notice(message: SecurityNotice, voice: _Voice, name: str) -> tuple
                 Identifier(voice.say("mail.address_change_asked.code"), message.code),
                 SmallPrint(voice.say("mail.code_until", until)),
             )
-        case EnrolmentCode():
+        case EnrolmentCode() | SignInCode():
             more = (
                 Identifier(voice.say("mail.sign_up.code"), message.code),
                 SmallPrint(voice.say("mail.code_until", {"instant": voice.instant(message.code_until)})),

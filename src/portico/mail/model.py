@@ -67,11 +67,20 @@ class PasswordChanged(SecurityNotice, frozen=True, kw_only=True, tag="password_c
 class SecondFactorChanged(SecurityNotice, frozen=True, kw_only=True, tag="second_factor_changed"):
     """A second factor, or the recovery code that goes with it, was set up, used up, removed or reset."""
 
-    what: Literal["totp_added", "totp_removed", "recovery_code_new", "recovery_code_used"]
+    what: Literal[
+        "totp_added", "totp_removed", "passkey_added", "passkey_removed", "recovery_code_new", "recovery_code_used"
+    ]
 
 
 class EnrolmentCode(SecurityNotice, frozen=True, kw_only=True, tag="enrolment_code"):
     """Somebody who knows the password is about to set up a second factor: the code that shows they read this mail."""
+
+    code: Secret
+    code_until: datetime
+
+
+class SignInCode(SecurityNotice, frozen=True, kw_only=True, tag="sign_in_code"):
+    """Somebody who knows the password is signing in, and has the code mailed that stands in for a second factor."""
 
     code: Secret
     code_until: datetime
@@ -209,6 +218,7 @@ MailMessage: TypeAlias = (
     | NewDevice
     | SecondFactorChanged
     | EnrolmentCode
+    | SignInCode
     | AddressChangeAsked
     | NewAddressCode
     | AddressTaken
@@ -338,7 +348,7 @@ def dead_at(message: MailMessage) -> datetime | None:
     match message:
         case PasswordResetLink() | SignUpCode() | OrganizationInvitation() | PasswordExpiring():
             return message.expires_at
-        case AddressChangeAsked() | NewAddressCode() | EnrolmentCode():
+        case AddressChangeAsked() | NewAddressCode() | EnrolmentCode() | SignInCode():
             return message.code_until
         case SecurityNotice():
             return message.not_me_until

@@ -22,6 +22,7 @@ from portico.mail.model import (
     PasswordExpiring,
     PasswordResetLink,
     SecondFactorChanged,
+    SignInCode,
     SignUpCode,
     TestMessage,
 )
@@ -50,9 +51,17 @@ SAMPLES: tuple[MailMessage, ...] = (
     AddressChangeAsked(**_SEEN, new_address=_NEW, code="204816", code_until=_AT + timedelta(minutes=10)),
     *(
         SecondFactorChanged(**_SEEN, what=what)
-        for what in ("totp_added", "totp_removed", "recovery_code_new", "recovery_code_used")
+        for what in (
+            "totp_added",
+            "totp_removed",
+            "passkey_added",
+            "passkey_removed",
+            "recovery_code_new",
+            "recovery_code_used",
+        )
     ),
     EnrolmentCode(**_SEEN, code="204816", code_until=_AT + timedelta(minutes=10)),
+    SignInCode(**_SEEN, code="204816", code_until=_AT + timedelta(minutes=10)),
     NewAddressCode(code="204816", code_until=_AT + timedelta(minutes=10)),
     AddressTaken(handle="nora.north", at=_AT),
     AddressChangeWaiting(**_SEEN, new_address=_NEW, effective_at=_AT + timedelta(days=7)),

@@ -49,6 +49,8 @@ WORDED: Mapping[EventKind, str] = {
     EventKind.RESET_LINK_REFUSED: "history.reset_link_refused",
     EventKind.FACTOR_ENROLLED: "history.factor_enrolled",
     EventKind.FACTOR_REMOVED: "history.factor_removed",
+    EventKind.PASSKEY_ADDED: "history.passkey_added",
+    EventKind.PASSKEY_REMOVED: "history.passkey_removed",
     EventKind.RECOVERY_CODE_SAVED: "history.recovery_code_saved",
     EventKind.RECOVERY_CODE_USED: "history.recovery_code_used",
     EventKind.MFA_RESET: "history.mfa_reset",

@@ -3,7 +3,7 @@
 The JSON API decodes its bodies straight into these; the pages build them from their forms.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -11,11 +11,12 @@ from portico.accounts.service import TYPED_NAME_MAX
 from portico.factors.contract import (
     EmailCodeAnswer,
     MailedLinkAnswer,
+    PasskeyAnswer,
     PasswordAnswer,
-    ProofAnswer,
     RecoveryCodeAnswer,
     TotpAnswer,
 )
+from portico.factors.passkeys.model import NAME_MAX
 from portico.factors.proof import ProofKind
 from portico.kernel.normalise import IDENTIFIER_MAX
 from portico.signin.attempt import Mark
@@ -23,12 +24,14 @@ from portico.signin.steps import (
     Announced,
     ChangePassword,
     CreateAccount,
+    DeviceRegistered,
     Enrol,
     Identify,
     Prove,
     RemindPassword,
     SaveRecoveryCode,
     Step,
+    TrustDevice,
     VerifyEmail,
 )
 
@@ -95,6 +98,28 @@ class TotpEnrolmentAnswer(
     code: Annotated[str, msgspec.Meta(max_length=64)]
 
 
+class PasskeyEnrolmentAnswer(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="passkey_enrolment"
+):
+    """What ``navigator.credentials.create()`` gave, as its ``toJSON()`` (Web Authentication Level 3, section 5.1)."""
+
+    credential: dict[str, Any]
+
+
+class TrustAnswer(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="trust"
+):
+    """Not to make a passkey on this device: to be asked again in a week, or ``never``."""
+
+    never: bool
+
+
+class DeviceNameAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="device_name"):
+    """What the passkey that was made is to be called; empty keeps the name that was proposed."""
+
+    name: Annotated[str, msgspec.Meta(max_length=NAME_MAX)]
+
+
 class RecoverySavedAnswer(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="answer", tag="recovery_saved"
 ):
@@ -109,8 +134,12 @@ Answer: TypeAlias = (
     | EmailCodeAnswer
     | TotpAnswer
     | RecoveryCodeAnswer
+    | PasskeyAnswer
     | TotpEnrolmentAnswer
+    | PasskeyEnrolmentAnswer
     | RecoverySavedAnswer
+    | TrustAnswer
+    | DeviceNameAnswer
     | ResendAnswer
     | CreateAccountAnswer
     | NewPasswordAnswer
@@ -118,30 +147,44 @@ Answer: TypeAlias = (
     | ReminderAnswer
 )
 
-PROOF_KINDS: dict[type[ProofAnswer], ProofKind] = {
+GivenProof: TypeAlias = PasswordAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer | PasskeyAnswer
+"""The answers that prove something to a step of an attempt."""
+
+PROOF_KINDS: dict[type[msgspec.Struct], ProofKind] = {
     PasswordAnswer: ProofKind.PASSWORD,
     MailedLinkAnswer: ProofKind.MAILED_LINK,
     EmailCodeAnswer: ProofKind.EMAIL_CODE,
     TotpAnswer: ProofKind.TOTP,
     RecoveryCodeAnswer: ProofKind.RECOVERY_CODE,
+    PasskeyAnswer: ProofKind.PASSKEY,
 }
 
 
-_STEPS: dict[type[Answer], type[Step]] = {
-    IdentifierAnswer: Identify,
-    PasswordAnswer: Prove,
-    TotpAnswer: Prove,
-    RecoveryCodeAnswer: Prove,
-    EmailCodeAnswer: VerifyEmail,
-    ResendAnswer: VerifyEmail,
-    CreateAccountAnswer: CreateAccount,
-    TotpEnrolmentAnswer: Enrol,
-    RecoverySavedAnswer: SaveRecoveryCode,
-    NewPasswordAnswer: ChangePassword,
-    AnnouncementAnswer: Announced,
-    ReminderAnswer: RemindPassword,
+_STEPS: dict[type[Answer], tuple[type[Step], ...]] = {
+    IdentifierAnswer: (Identify,),
+    PasswordAnswer: (Prove,),
+    TotpAnswer: (Prove,),
+    RecoveryCodeAnswer: (Prove,),
+    PasskeyAnswer: (Identify, Prove),
+    EmailCodeAnswer: (VerifyEmail, Prove),
+    ResendAnswer: (VerifyEmail, Prove),
+    CreateAccountAnswer: (CreateAccount,),
+    TotpEnrolmentAnswer: (Enrol,),
+    PasskeyEnrolmentAnswer: (Enrol, TrustDevice),
+    RecoverySavedAnswer: (SaveRecoveryCode,),
+    TrustAnswer: (TrustDevice,),
+    DeviceNameAnswer: (DeviceRegistered,),
+    NewPasswordAnswer: (ChangePassword,),
+    AnnouncementAnswer: (Announced,),
+    ReminderAnswer: (RemindPassword,),
 }
-"""Which step each answer is one to; a test holds that none is missing."""
+"""Which steps each answer is one to; a test holds that none is missing."""
+
+_PROVES: dict[type[msgspec.Struct], ProofKind] = {**PROOF_KINDS, ResendAnswer: ProofKind.EMAIL_CODE}
+_ENROLS: dict[type[msgspec.Struct], ProofKind] = {
+    TotpEnrolmentAnswer: ProofKind.TOTP,
+    PasskeyEnrolmentAnswer: ProofKind.PASSKEY,
+}
 
 
 def is_fitting(answer: Answer, step: Step) -> bool:
@@ -150,9 +193,9 @@ def is_fitting(answer: Answer, step: Step) -> bool:
         return False
     match step:
         case Prove(kinds=kinds):
-            return any(isinstance(answer, kind) and PROOF_KINDS[kind] in kinds for kind in PROOF_KINDS)
+            return _PROVES.get(type(answer)) in kinds
         case Enrol(kinds=kinds):
-            return ProofKind.TOTP in kinds
+            return _ENROLS.get(type(answer)) in kinds
         case _:
             return True
 

@@ -5,7 +5,7 @@ Each answer names the version it answers. When the step is ``finished`` the docu
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
@@ -30,7 +30,7 @@ from portico.kernel.tokens import new_token
 from portico.sessions.door import SessionGate
 from portico.sessions.model import TokenPair
 from portico.signin.answers import Answer
-from portico.signin.attempt import Attempt, ClientKind
+from portico.signin.attempt import Attempt, ClientKind, Demands
 from portico.signin.criteria_view import CriteriaView, criteria_view
 from portico.signin.door import Visitors
 from portico.signin.password_criteria import PasswordCriteria
@@ -47,10 +47,14 @@ TICKET_HEADER = "portico-ticket"
 
 
 class BeginBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Begin to sign in. ``installation``: a secret of 43 base64url characters the client made once and keeps."""
+    """Begin to sign in. ``installation``: a secret of 43 base64url characters the client made once and keeps.
+
+    ``passkeys``: whether the client can make and use passkeys itself, rather than in a browser.
+    """
 
     installation: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$")]
     identifier: Annotated[str, msgspec.Meta(max_length=IDENTIFIER_MAX)] = ""
+    passkeys: bool = False
 
 
 class AnswerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -98,11 +102,16 @@ class TokensView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SetupView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the step shows to set up: the key of an authenticator app, and the same as its QR code; a recovery code."""
+    """What the step shows to set up: the key of an authenticator app, and the same as its QR code; a recovery code.
+
+    ``passkey`` are the options of ``navigator.credentials``: for ``create()`` where the step sets a passkey up, for
+    ``get()`` where it proves one.
+    """
 
     totp_uri: str = ""
     totp_key: str = ""
     recovery_code: str = ""
+    passkey: dict[str, Any] | None = None
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -187,7 +196,8 @@ class SignInApi:
         body: BeginBody = await read_json(request, BeginBody)
         ticket = new_token(self._chance)
         visitor = await self._visitors.native(request, ticket=ticket, installation=body.installation)
-        beginning = Beginning(client_kind=ClientKind.NATIVE, identifier=body.identifier)
+        demands = Demands(passkeys=body.passkeys)
+        beginning = Beginning(client_kind=ClientKind.NATIVE, identifier=body.identifier, demands=demands)
         situation = await self._sign_in.begin(beginning, visitor)
         return json_response(self.view(request, situation, ticket=ticket), status=201)
 
@@ -275,7 +285,12 @@ def failure_view(failure: Failure | None, catalogues: Catalogues, language: str)
 def _setup(setup: Setup | None) -> SetupView | None:
     if setup is None:
         return None
-    return SetupView(totp_uri=setup.totp_uri, totp_key=setup.totp_key, recovery_code=setup.recovery_code)
+    return SetupView(
+        totp_uri=setup.totp_uri,
+        totp_key=setup.totp_key,
+        recovery_code=setup.recovery_code,
+        passkey=setup.passkey,
+    )
 
 
 def _tokens(pair: TokenPair, announced: Announced | None = None, reminder: RemindPassword | None = None) -> TokensView:

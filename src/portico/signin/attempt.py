@@ -55,6 +55,10 @@ class Mark(StrEnum):
     RECOVERY_CODE_SAVED = "recovery_code_saved"
     REMINDER_TAKEN = "reminder_taken"
     REMINDER_PUT_OFF = "reminder_put_off"
+    DEVICE_REGISTERED = "device_registered"
+    """A passkey was made here in this attempt."""
+    DEVICE_NAMED = "device_named"
+    TRUST_PUT_OFF = "trust_put_off"
 
 
 class FactorChange(StrEnum):
@@ -63,6 +67,8 @@ class FactorChange(StrEnum):
     ADD_TOTP = "add_totp"
     REMOVE_TOTP = "remove_totp"
     NEW_RECOVERY_CODE = "new_recovery_code"
+    ADD_PASSKEY = "add_passkey"
+    REMOVE_PASSKEY = "remove_passkey"
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,12 +76,15 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
 
     ``fresh_within``: how old the newest proof may be (OpenID Connect Core 1.0 section 3.1.2.1, ``max_age``).
     ``interaction``: False where nobody can be asked anything (``prompt=none``, a refresh). ``change``: what a step-up
-    is to change about one's second factors, which takes one of them, if there is one.
+    is to change about one's second factors, which takes one of them, if there is one; ``passkey_id`` is which passkey
+    it is about. ``passkeys``: whether the client can make and use passkeys.
     """
 
     fresh_within: timedelta | None = None
     interaction: bool = True
     change: FactorChange | None = None
+    passkey_id: str | None = None
+    passkeys: bool = True
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

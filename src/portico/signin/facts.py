@@ -35,13 +35,15 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
 
     ``stand_ins`` count as well, but only for somebody who has enrolled one of the ``kinds``: no mailed code and no
     recovery code is a factor by itself (D7). ``organization`` is its name, None for what the deployment itself asks.
-    Demands of several organizations are met separately, never intersected (D9).
+    Demands of several organizations are met separately, never intersected (D9). A passkey counts where it was made, or
+    proven together with another factor, no longer than ``passkey_within`` ago, if somebody has another factor.
     """
 
     classes: int = 1
     kinds: frozenset[ProofKind] = frozenset(ProofKind)
     stand_ins: frozenset[ProofKind] = frozenset()
     organization: str | None = None
+    passkey_within: timedelta | None = None
 
 
 class PasswordRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +71,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     demands: tuple[Demand, ...] = (Demand(),)
     mailbox_first: bool = True
     """Whether the first enrolment asks for a code from the mailbox, besides the password (D12)."""
+    email_code: bool = True
+    """Whether a mailed code may stand in for the second factor somebody has."""
+    trusted_device: bool = True
+    """Whether people are asked to trust their device."""
     password: PasswordRule = PasswordRule()
     session_span: timedelta | None = None
     idle_span: timedelta | None = None
@@ -88,6 +94,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     password_set_at: datetime | None = None
     mailbox: str = ""
     """Where mail reaches them, masked: enough to recognise one's own (D18)."""
+    is_frozen: bool = False
+    """Whether "This was not me" bars changes for the time being (D22)."""
 
 
 class Invited(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +119,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``blocked_until`` is set when a try was refused: the instant when one will be free again. ``resend_at`` is when
     another code may be asked for, where one was mailed. ``terms`` are those whoever creates an account must accept.
     ``reminder_rests``: reminded that the password expires soon, its owner has said "later" less than a day ago.
+    ``preferred`` is the second factor they want to be asked for first. ``passkey_here``: a passkey is used on this
+    device; ``trust_rests``: they were asked whether to trust it, and are not to be asked again yet.
+    ``registered_name`` is what the passkey is called that this attempt has made.
     """
 
     now: datetime
@@ -124,3 +135,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms | None = None
     invited: Invited | None = None
     reminder_rests: bool = False
+    preferred: ProofKind | None = None
+    passkey_here: bool = False
+    trust_rests: bool = True
+    registered_name: str = ""

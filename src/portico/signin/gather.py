@@ -11,6 +11,8 @@ from portico.database.engine import Reader
 from portico.factors.email_code import EmailCodeFactor
 from portico.factors.methods import list_enrolled
 from portico.factors.model import RESEND_AFTER, PasswordCredential
+from portico.factors.passkeys import devices
+from portico.factors.passkeys.factor import PasskeyFactor
 from portico.factors.password import PasswordFactor
 from portico.factors.proof import ProofKind
 from portico.kernel.masks import masked_address
@@ -19,13 +21,14 @@ from portico.organizations.folding import FoldedPolicy
 from portico.organizations.policies.standing import Standing, Standings
 from portico.organizations.policy import EnrolmentProof
 from portico.reminders.service import Reminders
-from portico.signin.attempt import Attempt, Purpose
+from portico.signin.attempt import Attempt, Mark, Purpose
 from portico.signin.facts import ChangeReason, Demand, Facts, PasswordRule, Person, Policy, Terms
 from portico.signin.joining import Joining, belonging_to
 from portico.signin.rules import find_reminder
+from portico.signin.second_factor.rules import FACTORS
 
-_OFFERED = (ProofKind.PASSKEY, ProofKind.TOTP)
-"""The second factors there can be, the default first (D17)."""
+_OFFERED = (ProofKind.TOTP, ProofKind.PASSKEY)
+"""The second factors there can be, the one to offer first in front (S54)."""
 
 
 class Gatherer:
@@ -39,6 +42,7 @@ class Gatherer:
         email_code: EmailCodeFactor,
         standings: Standings,
         joining: Joining,
+        passkeys: PasskeyFactor,
         enrollable: Collection[ProofKind],
         reminders: Reminders,
         terms: Terms | None = None,
@@ -49,6 +53,7 @@ class Gatherer:
         self._email_code = email_code
         self._standings = standings
         self._joining = joining
+        self._passkeys = passkeys
         self._enrollable = tuple(kind for kind in _OFFERED if kind in enrollable)
         self._reminders = reminders
         self._terms = terms
@@ -72,7 +77,7 @@ class Gatherer:
         facts = Facts(
             now=now,
             attempt=attempt,
-            person=_person(account, password) if account else None,
+            person=_person(account, password, now) if account else None,
             enrolled=await self._list_enrolled(reader, account_id, has_password=password is not None),
             enrollable=self._enrollable,
             policy=policy,
@@ -81,13 +86,30 @@ class Gatherer:
             terms=self._terms,
             invited=invited,
         )
+        if account is not None and attempt.proofs and not FACTORS.isdisjoint(facts.enrolled):
+            facts = await self._with_device(reader, facts, account, now)
         if find_reminder(facts) is None:
             return facts
         rests = await self._reminders.is_put_off(reader, account_id, now)
         return msgspec.structs.replace(facts, reminder_rests=rests)
 
+    async def _with_device(self, reader: Reader, facts: Facts, account: Account, now: datetime) -> Facts:
+        """The facts about the device of an attempt, for somebody who has a second factor."""
+        attempt = facts.attempt
+        device = await devices.find_device(reader, account.id, attempt.device_hash) if attempt.device_hash else None
+        passkey_id = device.passkey_id if device else None
+        has_made = Mark.DEVICE_REGISTERED in attempt.marks
+        made = await self._passkeys.find_newest(reader, account.id) if has_made else None
+        return msgspec.structs.replace(
+            facts,
+            preferred=await devices.find_preferred(reader, account.id),
+            passkey_here=passkey_id is not None,
+            trust_rests=attempt.device_hash is None or (device is not None and devices.is_resting(device, now)),
+            registered_name=made.name if made else "",
+        )
+
     async def _list_enrolled(self, reader: Reader, account_id: str, *, has_password: bool) -> tuple[ProofKind, ...]:
-        """What the account can prove itself with, the default second factor before what stands in for it (D17)."""
+        """What the account can prove itself with; the decision says in which order it is asked for."""
         kinds = {credential.kind for credential in await list_enrolled(reader, account_id)}
         second = [kind for kind in (*_OFFERED, ProofKind.RECOVERY_CODE) if kind in kinds]
         return (*((ProofKind.PASSWORD,) if has_password else ()), *second)
@@ -118,6 +140,8 @@ def _policy(folded: FoldedPolicy) -> Policy:
     days, since = folded.max_age_days, folded.changed_since
     return Policy(
         demands=(Demand(), *_demands(folded)),
+        email_code=folded.email_code.value,
+        trusted_device=folded.trusted_device.value,
         mailbox_first=folded.enrolment_proof.value is EnrolmentProof.MAILBOX,
         password=PasswordRule(
             max_age=timedelta(days=days.value) if days.value is not None else None,
@@ -140,6 +164,7 @@ def _earliest_reminder(folded: FoldedPolicy) -> timedelta | None:
 
 def _demands(folded: FoldedPolicy) -> tuple[Demand, ...]:
     """The second factor each organization demands; a recovery code stands in for any, a mailed code where it may."""
+    days = folded.trusted_device_days.value
     stand_ins = {ProofKind.RECOVERY_CODE, *((ProofKind.EMAIL_CODE,) if folded.email_code.value else ())}
     return tuple(
         Demand(
@@ -147,6 +172,7 @@ def _demands(folded: FoldedPolicy) -> tuple[Demand, ...]:
             kinds=frozenset(ProofKind(factor.value) for factor in demand.allowed),
             stand_ins=frozenset(stand_ins),
             organization=demand.organization,
+            passkey_within=timedelta(days=days) if days is not None else None,
         )
         for demand in folded.factor_demands
     )
@@ -156,7 +182,7 @@ def _hours(count: int | None) -> timedelta | None:
     return timedelta(hours=count) if count is not None else None
 
 
-def _person(account: Account, password: PasswordCredential | None) -> Person:
+def _person(account: Account, password: PasswordCredential | None, now: datetime) -> Person:
     """What a decision needs of the account that was named."""
     must_change = password.properties.must_change if password else None
     return Person(
@@ -165,4 +191,5 @@ def _person(account: Account, password: PasswordCredential | None) -> Person:
         must_change_password=ChangeReason(must_change) if must_change else None,
         password_set_at=password.changed_at if password else None,
         mailbox=masked_address(account.address),
+        is_frozen=account.is_frozen(now),
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from portico.accounts.model import Account
 from portico.accounts.protection import Protection
 from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
@@ -19,7 +20,7 @@ from portico.security.rules import has_second_factor, lifts_freeze
 from portico.sessions.devices import device_name
 from portico.sessions.model import Opened, SessionKind, SessionLimits, SignedIn
 from portico.sessions.service import Sessions
-from portico.signin.attempt import Attempt, ClientKind, FactorChange, Mark
+from portico.signin.attempt import Attempt, ClientKind, Demands, FactorChange, Mark
 from portico.signin.decide import next_step
 from portico.signin.facts import Facts, Policy
 from portico.signin.second_factors import SecondFactors
@@ -62,13 +63,24 @@ class Outcomes:
             case Outcome.ADD_PROOFS:
                 signed_in = _stepped_up(attempt, visitor)
                 await self._sessions.add_proofs(tx, now, signed_in, attempt.proofs)
-                if attempt.demands.change is FactorChange.REMOVE_TOTP:
-                    await self._second_factors.remove_totp(tx, now, signed_in.account, visitor)
+                await self._remove_factor(tx, now, attempt.demands, signed_in.account, visitor)
             case Outcome.STAMP_POLICY:
                 return await self._renew_session(tx, facts, now)
             case Outcome.NOTHING:
                 pass
         return None
+
+    async def _remove_factor(
+        self, tx: Transaction, now: datetime, demands: Demands, account: Account, visitor: Visitor
+    ) -> None:
+        """Take away what a step-up was for, if it was for that."""
+        match demands.change:
+            case FactorChange.REMOVE_TOTP:
+                await self._second_factors.remove_totp(tx, now, account, visitor)
+            case FactorChange.REMOVE_PASSKEY:
+                await self._second_factors.remove_passkey(tx, now, account, demands.passkey_id or NOBODY, visitor)
+            case _:
+                pass
 
     async def note_policies(self, tx: Transaction, facts: Facts) -> None:
         """Record what a finished attempt put off, and what it would still have been asked in a rehearsal (D10)."""
@@ -109,6 +121,7 @@ class Outcomes:
             await self._protection.lift_freeze(tx, now, account.id)
         if was_enrolled and has_second_factor(attempt.proofs):
             await self._password.vouch(tx, account.id, attempt.proofs)
+            await self._second_factors.vouch(tx, now, attempt.proofs)
         if Mark.REMINDER_PUT_OFF in attempt.marks:
             await self._reminders.put_off(tx, now, account.id)
         device_hash = attempt.device_hash or attempt.holder_hash

@@ -19,10 +19,13 @@ from portico.signin.second_factor.rules import (
     before_enrolment,
     demands_on,
     find_code_to_save,
+    find_device_to_name,
+    find_device_to_trust,
     find_enrolment,
     is_met,
     kinds_to_enrol,
     kinds_towards,
+    prove_second,
 )
 from portico.signin.steps import (
     Announced,
@@ -101,7 +104,9 @@ def first_proof_missing(facts: Facts) -> Step | None:
         return None
     if facts.attempt.purpose is Purpose.RESET_PASSWORD:
         return Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST)
-    return Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FIRST)
+    takes_passkeys = attempt.demands.passkeys and ProofKind.PASSKEY in facts.enrollable
+    passkey = (ProofKind.PASSKEY,) if takes_passkeys else ()
+    return Prove(kinds=(ProofKind.PASSWORD, *passkey), why=ProveReason.FIRST)
 
 
 def mailbox_not_confirmed(facts: Facts) -> Step | None:
@@ -135,7 +140,7 @@ def second_class_missing(facts: Facts) -> Step | None:
             continue
         kinds = kinds_towards(demand, facts)
         if kinds:
-            return Prove(kinds=kinds, why=ProveReason.SECOND, organization=demand.organization)
+            return prove_second(kinds, demand, facts)
         if not kinds_to_enrol(demand, facts):
             return Refused(reason=RefusedReason.NO_USABLE_FACTOR, organization=demand.organization)
     return None
@@ -201,6 +206,16 @@ def password_must_change(facts: Facts) -> Step | None:
 def recovery_code_spent(facts: Facts) -> Step | None:
     """The recovery code was used just now: another takes its place (D14)."""
     return find_code_to_save(facts)
+
+
+def device_not_trusted(facts: Facts) -> Step | None:
+    """The second factor could be this device from now on (D15)."""
+    return find_device_to_trust(facts)
+
+
+def device_not_named(facts: Facts) -> Step | None:
+    """A passkey was made, and goes by the name that was proposed."""
+    return find_device_to_name(facts)
 
 
 def something_is_announced(facts: Facts) -> Step | None:
@@ -271,6 +286,8 @@ RULES: tuple[Rule, ...] = (
     reset_asked,
     password_must_change,
     recovery_code_spent,
+    device_not_trusted,
+    device_not_named,
     something_is_announced,
     password_expires_soon,
 )

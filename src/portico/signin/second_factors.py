@@ -1,5 +1,6 @@
 """Second factors come and go: what is recorded of it, and who is told (D14, D19, D22)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from portico.accounts.model import Account
@@ -7,12 +8,20 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Transaction
+from portico.factors.methods import list_enrolled
+from portico.factors.passkeys import devices
+from portico.factors.passkeys.factor import PasskeyFactor
+from portico.factors.passkeys.model import NewPasskey
+from portico.factors.proof import Failure, Proof, ProofKind
 from portico.factors.recovery_code import RecoveryCodeFactor
 from portico.factors.totp import TotpFactor
+from portico.kernel.tokens import NOBODY
 from portico.mail.model import SecondFactorChanged
 from portico.organizations.faults import NothingToDo
 from portico.security.notices import SecurityNotices
 from portico.sessions.devices import device_name
+from portico.signin.attempt import Attempt
+from portico.signin.second_factor.rules import FACTORS
 from portico.signin.situation import Visitor
 
 
@@ -26,12 +35,14 @@ class SecondFactors:
         audit: Audit,
         notices: SecurityNotices,
         totp: TotpFactor,
+        passkeys: PasskeyFactor,
         recovery_code: RecoveryCodeFactor,
     ) -> None:
         self._accounts = accounts
         self._audit = audit
         self._notices = notices
         self._totp = totp
+        self._passkeys = passkeys
         self._recovery_code = recovery_code
 
     async def add_totp(
@@ -47,10 +58,35 @@ class SecondFactors:
         return credential_id
 
     async def remove_totp(self, tx: Transaction, now: datetime, account: Account, visitor: Visitor) -> None:
-        """Forget the authenticator app, and the recovery code that went with it."""
+        """Forget the authenticator app; and the recovery code, if it was the last factor the code went with."""
         if await self._totp.remove(tx, account.id):
-            await self._recovery_code.remove(tx, account.id)
+            await self._forget_code_of_none(tx, account.id)
             await self._note(tx, now, account, EventKind.FACTOR_REMOVED, "totp_removed", visitor)
+
+    async def add_passkey(
+        self,
+        tx: Transaction,
+        now: datetime,
+        account: Account,
+        new: NewPasskey,
+        visitor: Visitor,
+        *,
+        handle: bytes,
+        name: str,
+    ) -> str | Failure:
+        """Set a passkey up; gives its id, or why it is not taken."""
+        added = await self._passkeys.enrol(tx, now, account.id, new, handle=handle, name=name)
+        if isinstance(added, str):
+            await self._note(tx, now, account, EventKind.PASSKEY_ADDED, "passkey_added", visitor)
+        return added
+
+    async def remove_passkey(
+        self, tx: Transaction, now: datetime, account: Account, passkey_id: str, visitor: Visitor
+    ) -> None:
+        """Forget a passkey; and the recovery code, if it was the last factor the code went with."""
+        if await self._passkeys.remove(tx, account.id, passkey_id):
+            await self._forget_code_of_none(tx, account.id)
+            await self._note(tx, now, account, EventKind.PASSKEY_REMOVED, "passkey_removed", visitor)
 
     async def save_recovery_code(
         self, tx: Transaction, now: datetime, account: Account, code: str, visitor: Visitor, *, is_first: bool
@@ -60,22 +96,46 @@ class SecondFactors:
         mail = "" if is_first and not was_another else "recovery_code_new"
         await self._note(tx, now, account, EventKind.RECOVERY_CODE_SAVED, mail, visitor)
 
-    async def note_recovery_code_used(self, tx: Transaction, now: datetime, account_id: str, visitor: Visitor) -> None:
-        """Somebody came in by the recovery code."""
-        account = await self._accounts.find_account(tx, account_id)
-        if account is not None:
+    async def note_proven(
+        self, tx: Transaction, now: datetime, attempt: Attempt, proof: Proof, visitor: Visitor
+    ) -> None:
+        """What follows from a proof: the recovery code is told about, and a passkey is known to work on this device."""
+        account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
+        if account is None:
+            return
+        if proof.kind is ProofKind.RECOVERY_CODE:
             await self._note(tx, now, account, EventKind.RECOVERY_CODE_USED, "recovery_code_used", visitor)
+        if proof.kind is ProofKind.PASSKEY and proof.credential and attempt.device_hash:
+            await devices.trust(tx, now, account.id, attempt.device_hash, proof.credential)
+
+    async def vouch(self, tx: Transaction, now: datetime, proofs: Iterable[Proof]) -> None:
+        """A passkey that was proven together with another second factor counts from now on as if it were new."""
+        proofs = tuple(proofs)
+        if any(proof.kind in (ProofKind.TOTP, ProofKind.RECOVERY_CODE) for proof in proofs):
+            for proof in proofs:
+                if proof.kind is ProofKind.PASSKEY and proof.credential:
+                    await self._passkeys.vouch(tx, proof.credential, now)
 
     async def reset(self, tx: Transaction, now: datetime, account: Account, *, recorded_as: Event) -> None:
         """Forget everything there is and end all that is open (D19); whoever calls tells the person.
 
         The next sign-in sets up anew where that is demanded. Raises NothingToDo where there is nothing.
         """
-        removed = (await self._totp.remove(tx, account.id), await self._recovery_code.remove(tx, account.id))
+        removed = (
+            await self._totp.remove(tx, account.id),
+            await self._passkeys.remove_all(tx, account.id),
+            await self._recovery_code.remove(tx, account.id),
+        )
         if not any(removed):
             raise NothingToDo("there is no second factor")
         await self._accounts.end_everything(tx, now, account.id, epoch=account.epoch)
         await self._audit.append(tx, now, recorded_as)
+
+    async def _forget_code_of_none(self, tx: Transaction, account_id: str) -> None:
+        """A recovery code is nothing by itself: it goes with the last factor."""
+        kinds = {credential.kind for credential in await list_enrolled(tx, account_id)}
+        if FACTORS.isdisjoint(kinds):
+            await self._recovery_code.remove(tx, account_id)
 
     async def _note(
         self, tx: Transaction, now: datetime, account: Account, kind: EventKind, mail: str, visitor: Visitor

@@ -7,7 +7,7 @@ Hashing happens between two transactions; the second re-reads what the first one
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -17,6 +17,7 @@ from portico.factors.contract import (
     EmailCodeAnswer,
     Factor,
     Judgement,
+    PasskeyAnswer,
     PasswordAnswer,
     RecoveryCodeAnswer,
     Subject,
@@ -37,26 +38,31 @@ from portico.signin.answers import (
     PROOF_KINDS,
     Answer,
     CreateAccountAnswer,
+    DeviceNameAnswer,
+    GivenProof,
     IdentifierAnswer,
     NewPasswordAnswer,
     NowOrLater,
+    PasskeyEnrolmentAnswer,
     RecoverySavedAnswer,
     ResendAnswer,
     TotpEnrolmentAnswer,
+    TrustAnswer,
     is_fitting,
     is_overtaken,
     mark_of,
 )
 from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, Purpose
-from portico.signin.codes import Codes
+from portico.signin.codes import Codes, kind_of
 from portico.signin.enrolling import ENROLLED_ELSEWHERE, Enrolling
 from portico.signin.new_password import AskedMoreMeanwhile, ChangedMeanwhile, PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.second_factors import SecondFactors
 from portico.signin.setups import Setups
 from portico.signin.situation import Beginning, Situation, Visitor, whole
-from portico.signin.steps import Refused, RefusedReason, VerifyEmail
+from portico.signin.steps import Refused, RefusedReason
 from portico.signin.tries import Tries
+from portico.signin.trusting import Trusting
 from portico.signin.turns import Turns, claim
 from portico.throttle.rates import TooMany
 
@@ -80,6 +86,7 @@ class SignIn:
         codes: Codes,
         account_creation: AccountCreation,
         enrolling: Enrolling,
+        trusting: Trusting,
         second_factors: SecondFactors,
         setups: Setups,
         criteria: PasswordCriteria,
@@ -98,6 +105,7 @@ class SignIn:
         self._codes = codes
         self._account_creation = account_creation
         self._enrolling = enrolling
+        self._trusting = trusting
         self._second_factors = second_factors
         self._setups = setups
         self._criteria = criteria
@@ -125,6 +133,20 @@ class SignIn:
         prepared = self._setups.prepared(attempt)
         await store.add_attempt(tx, prepared)
         return prepared
+
+    def ask_for_passkey(self, form_hash: bytes) -> dict[str, Any] | None:
+        """What a browser is asked to find a passkey by on the first page, before there is an attempt (D16).
+
+        The answer goes with the form, which is burnt with it. None where there are no passkeys in this deployment.
+        """
+        return self._setups.ask_by_form(form_hash) if ProofKind.PASSKEY in self._factors else None
+
+    async def begin_with_passkey(self, beginning: Beginning, answer: PasskeyAnswer, visitor: Visitor) -> Situation:
+        """Start an attempt by a passkey that names its owner, and that has answered what its form asked."""
+        begun = await self.begin(beginning, visitor)
+        if beginning.spends is None or not is_fitting(answer, begun.step) or ProofKind.PASSKEY not in self._factors:
+            return begun
+        return await self._prove(begun.attempt, answer, visitor, self._setups.form_challenge(beginning.spends))
 
     async def start(self, beginning: Beginning, attempt: Attempt, visitor: Visitor) -> Situation:
         """Store an attempt that goes on from a session, and do what its first step begins with."""
@@ -155,7 +177,7 @@ class SignIn:
         if attempt.holder_hash != visitor.holder_hash:
             return _gone_elsewhere(attempt)
         situation = await self._turns.situation(self._database, attempt, self._clock.now())
-        if version != attempt.version:
+        if version != attempt.version or PROOF_KINDS.get(type(answer), ProofKind.PASSWORD) not in self._factors:
             return situation
         if not is_fitting(answer, situation.step):
             was_overtaken = is_overtaken(answer, situation.step)
@@ -164,7 +186,7 @@ class SignIn:
             taken = await self._take_answer(attempt, answer, visitor)
         except (AskedMoreMeanwhile, ChangedMeanwhile) as late:
             return await self._turns.fail(attempt, late.failure)
-        if isinstance(taken.step, VerifyEmail):
+        if kind_of(taken.step) is not None:
             self._wake()
         return taken
 
@@ -198,17 +220,23 @@ class SignIn:
         """Decide; if nothing is missing, spend the attempt and carry out its outcome. The last move of each answer."""
         return await self._turns.conclude(tx, attempt, visitor, now)
 
-    async def _take_answer(  # noqa: PLR0911 - one for each answer
+    async def _take_answer(  # noqa: C901, PLR0911 - one for each answer
         self, attempt: Attempt, answer: Answer, visitor: Visitor
     ) -> Situation:
         """Act on an answer that fits."""
         match answer:
             case IdentifierAnswer():
                 return await self._name(attempt, answer)
-            case PasswordAnswer() | EmailCodeAnswer() | TotpAnswer() | RecoveryCodeAnswer():
-                return await self._prove(attempt, answer, visitor)
+            case PasswordAnswer() | EmailCodeAnswer() | TotpAnswer() | RecoveryCodeAnswer() | PasskeyAnswer():
+                return await self._prove(attempt, answer, visitor, self._setups.challenge(attempt))
             case TotpEnrolmentAnswer():
                 return await self._enrolling.enrol(attempt, answer, visitor)
+            case PasskeyEnrolmentAnswer():
+                return await self._trusting.enrol(attempt, answer, visitor)
+            case TrustAnswer():
+                return await self._trusting.put_off(attempt, answer, visitor)
+            case DeviceNameAnswer():
+                return await self._trusting.name(attempt, answer, visitor)
             case RecoverySavedAnswer():
                 return await self._enrolling.save_recovery_code(attempt, answer, visitor)
             case ResendAnswer():
@@ -239,14 +267,14 @@ class SignIn:
 
         return await self._database.transact(body)
 
-    async def _prove(
-        self,
-        attempt: Attempt,
-        answer: PasswordAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer,
-        visitor: Visitor,
-    ) -> Situation:
-        """Take a try, let the factor judge, record what it found."""
-        if isinstance(answer, PasswordAnswer) and attempt.purpose is not Purpose.RENEW:
+    async def _prove(self, attempt: Attempt, answer: GivenProof, visitor: Visitor, challenge: bytes) -> Situation:
+        """Take a try, let the factor judge, record what it found. ``challenge`` is what a passkey has to answer."""
+        is_second = isinstance(answer, PasskeyAnswer) and bool(attempt.proofs)
+        if (
+            isinstance(answer, PasswordAnswer | PasskeyAnswer)
+            and not is_second
+            and attempt.purpose is not Purpose.RENEW
+        ):
             attempt = msgspec.structs.replace(attempt, persistent=answer.stay_signed_in)
         taken = await self._tries.take(attempt, answer, visitor)
         if isinstance(taken, Failure):
@@ -255,7 +283,8 @@ class SignIn:
             return await self._turns.blocked(attempt, taken.until)
         factor = self._factors[PROOF_KINDS[type(answer)]]
         try:
-            subject = Subject(attempt.account_id, attempt.id)
+            is_anybody = not attempt.identifier and attempt.account_id is None
+            subject = Subject(attempt.account_id, attempt.id, challenge, names_itself=is_anybody)
             judgement = await factor.judge(self._database, subject, answer, self._clock.now)
         except Busy:
             await self._database.transact(lambda tx: self._tries.untake(tx, taken))
@@ -270,12 +299,19 @@ class SignIn:
             if proof is None or not await factor.settle(tx, judgement, now):
                 return await self._turns.record_failure(tx, claimed, judgement, now)
             await self._tries.give_back(tx, now, taken)
-            await self._tries.note_proven(tx, claimed, proof.kind, visitor)
-            if proof.kind is ProofKind.RECOVERY_CODE:
-                await self._second_factors.note_recovery_code_used(tx, now, claimed.account_id or NOBODY, visitor)
-            return await self._turns.conclude(tx, with_proof(claimed, proof, judgement), visitor, now)
+            proven = await self._named(tx, with_proof(claimed, proof, judgement))
+            await self._tries.note_proven(tx, proven, proof.kind, visitor)
+            await self._second_factors.note_proven(tx, now, proven, proof, visitor)
+            return await self._turns.conclude(tx, proven, visitor, now)
 
         return await self._database.transact(body)
+
+    async def _named(self, tx: Transaction, attempt: Attempt) -> Attempt:
+        """The attempt by the address of whoever a passkey has named."""
+        if attempt.identifier:
+            return attempt
+        account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
+        return msgspec.structs.replace(attempt, identifier=account.address) if account else attempt
 
     async def _choose_password(self, attempt: Attempt, answer: NewPasswordAnswer, visitor: Visitor) -> Situation:
         """Check a new password, hash it outside the transaction, store it inside and decide again."""
@@ -312,9 +348,10 @@ class SignIn:
         now = self._clock.now()
 
         async def body(tx: Transaction) -> Situation:
-            if not await store.claim_answer(tx, attempt):
+            kind = kind_of((await self._turns.situation(tx, attempt, now)).step)
+            if kind is None or not await store.claim_answer(tx, attempt):
                 return await self._turns.present(tx, attempt, now)
-            failure = await self._codes.request_again(tx, now, attempt, visitor.network)
+            failure = await self._codes.request_again(tx, now, attempt, visitor.network, kind)
             asked = msgspec.structs.replace(attempt, failure=failure)
             await store.save_attempt(tx, asked)
             return await self._turns.situation(tx, asked.answered(), now)

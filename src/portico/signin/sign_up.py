@@ -19,7 +19,7 @@ from portico.kernel.errors import BadInput, Conflict, NotAllowed, Throttled
 from portico.kernel.normalise import address_key
 from portico.signin import store
 from portico.signin.attempt import Attempt, AttemptState, ClientKind, Purpose
-from portico.signin.codes import Codes
+from portico.signin.codes import SIGN_UP, Codes
 from portico.signin.service import SignIn, with_proof
 from portico.signin.situation import Beginning, Situation, Visitor
 from portico.throttle.service import Throttle
@@ -85,7 +85,7 @@ class SignUp:
                 refused = await self._throttle.take_mail_request(tx, now, visitor.network)
                 if refused is not None:
                     raise Throttled(refused.until - now)
-                await self._codes.request(tx, now, attempt)
+                await self._codes.request(tx, now, attempt, SIGN_UP)
             return begun
 
         begun = await self._database.transact(body)

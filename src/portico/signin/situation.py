@@ -1,6 +1,7 @@
 """What goes into the flow and what comes out of it: who is at the door, what they begin, where an attempt stands."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -37,11 +38,16 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person is shown to set up. An authenticator app takes the address by its QR code, or the key typed."""
+    """What a person is shown to set up. An authenticator app takes the address by its QR code, or the key typed.
+
+    ``passkey`` is what a browser is asked to make a passkey by, or to find one by, as JSON (Web Authentication Level 3,
+    section 5.4 and 5.5).
+    """
 
     totp_uri: str = ""
     totp_key: str = ""
     recovery_code: str = ""
+    passkey: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         return "Setup(...)"  # all of it opens something

@@ -51,11 +51,18 @@ class Identify(msgspec.Struct, frozen=True, tag_field="step", tag="identify"):
 
 
 class Prove(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="prove"):
-    """Give one of these proofs; the first is the default. ``organization`` asks for it, if one does."""
+    """Give one of these proofs; the first is the default. ``organization`` asks for it, if one does.
+
+    Where a mailed code is one of them, ``mailbox`` is the masked address it goes to; ``resend_at`` is empty while none
+    was asked for. ``no_mail``: it would be one, had the password not been set by a mailed link (D7).
+    """
 
     kinds: tuple[ProofKind, ...]
     why: ProveReason
     organization: str | None = None
+    mailbox: str | None = None
+    resend_at: datetime | None = None
+    no_mail: bool = False
 
 
 class VerifyReason(StrEnum):
@@ -99,6 +106,16 @@ class SaveRecoveryCode(msgspec.Struct, frozen=True, kw_only=True, tag_field="ste
     """Keep the recovery code that is shown, and say so."""
 
     why: SaveReason
+
+
+class TrustDevice(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="trust_device"):
+    """Make a passkey on this device to sign in faster from now on; or not now; or never here (D15)."""
+
+
+class DeviceRegistered(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="device_registered"):
+    """A passkey was made: give it a name one knows it by, or keep the one that is proposed."""
+
+    name: str
 
 
 class CreateAccount(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="create_account"):
@@ -167,6 +184,8 @@ Step: TypeAlias = (
     | CreateAccount
     | Enrol
     | SaveRecoveryCode
+    | TrustDevice
+    | DeviceRegistered
     | ChangePassword
     | Announced
     | RemindPassword

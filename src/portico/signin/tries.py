@@ -10,18 +10,20 @@ from portico.accounts.service import Accounts
 from portico.audit.model import Event, EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
-from portico.factors.contract import EmailCodeAnswer, PasswordAnswer, RecoveryCodeAnswer, TotpAnswer
+from portico.factors.contract import EmailCodeAnswer, PasskeyAnswer, RecoveryCodeAnswer, TotpAnswer
 from portico.factors.email_code import EmailCodeFactor
 from portico.factors.proof import Failure, ProofKind
 from portico.kernel.clock import Clock
 from portico.kernel.tokens import NOBODY
 from portico.sessions.service import Sessions
+from portico.signin.answers import GivenProof
 from portico.signin.attempt import Attempt
 from portico.signin.situation import Visitor
 from portico.throttle.rates import Taken, TooMany
 from portico.throttle.service import Throttle
 
 _SECOND = (ProofKind.TOTP, ProofKind.RECOVERY_CODE)
+"""The second factors of which tries are counted; nobody guesses a passkey."""
 
 
 class Tries:
@@ -49,11 +51,13 @@ class Tries:
     async def take(
         self,
         attempt: Attempt,
-        answer: PasswordAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer,
+        answer: GivenProof,
         visitor: Visitor,
     ) -> Taken | TooMany | Failure:
-        """Claim a try for an answer; when there will be one, or why there is none."""
+        """Claim a try for an answer; when there will be one, or why there is none. Nobody guesses a passkey."""
         now = self._clock.now()
+        if isinstance(answer, PasskeyAnswer):
+            return Taken()
         if isinstance(answer, EmailCodeAnswer):
             return await self._database.transact(lambda tx: self._take_for_code(tx, now, attempt))
         if isinstance(answer, TotpAnswer | RecoveryCodeAnswer):
@@ -68,7 +72,7 @@ class Tries:
 
     async def note_proven(self, tx: Transaction, attempt: Attempt, kind: ProofKind, visitor: Visitor) -> None:
         """A second factor was proven: the others, should they have been switched off, may be tried again (rule 2)."""
-        if kind not in _SECOND or attempt.account_id is None:
+        if kind not in (*_SECOND, ProofKind.PASSKEY) or attempt.account_id is None:
             return
         known = await self._find_known_device(tx, attempt, visitor)
         names = [_factor(other, attempt.account_id) for other in _SECOND if other is not kind]

@@ -12,6 +12,7 @@ from portico.audit.service import Audit
 from portico.database.engine import Database, Reader, Transaction
 from portico.factors import recovery_code, totp
 from portico.factors.contract import Judgement
+from portico.factors.passkeys import ceremony
 from portico.factors.proof import Failure, ProofKind
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
@@ -19,7 +20,7 @@ from portico.sessions.model import SignedIn
 from portico.signin import store
 from portico.signin.answers import Answer, is_fitting
 from portico.signin.attempt import Attempt, AttemptState
-from portico.signin.codes import Codes
+from portico.signin.codes import Codes, begins_with_mail
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
 from portico.signin.joining import Joining
@@ -34,12 +35,14 @@ from portico.signin.steps import (
     Refused,
     RefusedReason,
     Step,
-    VerifyEmail,
-    VerifyReason,
 )
 
 _CHANGED = Failure(code="signin.changed_meanwhile", field="password")
-_LOST = {ProofKind.TOTP: totp.USED, ProofKind.RECOVERY_CODE: recovery_code.WRONG}
+_LOST = {
+    ProofKind.TOTP: totp.USED,
+    ProofKind.RECOVERY_CODE: recovery_code.WRONG,
+    ProofKind.PASSKEY: ceremony.FAILED,
+}
 """What is said where an answer was right, and somebody was faster with the same one."""
 
 
@@ -86,13 +89,16 @@ class Turns:
             event = Event(kind=EventKind.SIGN_IN_REFUSED, subject_id=attempt.account_id, details=details)
             await self._audit.append(tx, now, event)
         await store.save_attempt(tx, attempt)
-        await self.enter(tx, attempt, step, now)
+        step = await self.enter(tx, attempt, step, now)
         return await self.shown(tx, Situation(attempt=attempt.answered(), step=step, opened=opened), now)
 
-    async def enter(self, tx: Transaction, attempt: Attempt, step: Step, now: datetime) -> None:
-        """Do what a step begins with: the first code is mailed without being asked for."""
-        if isinstance(step, VerifyEmail) and step.why is VerifyReason.ENROL:
-            await self._codes.request_first(tx, now, attempt)
+    async def enter(self, tx: Transaction, attempt: Attempt, step: Step, now: datetime) -> Step:
+        """Do what a step begins with: the first code is mailed without being asked for. Gives the step then."""
+        kind = begins_with_mail(step)
+        if kind is None:
+            return step
+        await self._codes.request_first(tx, now, attempt, kind)
+        return next_step(await self._gatherer.gather(tx, attempt, now))
 
     async def blocked(self, attempt: Attempt, until: datetime) -> Situation:
         """Where an attempt stands while no try is free; the attempt itself is left as it is."""

@@ -4,14 +4,20 @@ Each demand is met by itself. What stands in for a factor (a recovery code, a ma
 has enrolled one that the demand allows, so that neither is ever a factor by itself (D7).
 """
 
-from portico.factors.proof import ProofKind, proven_classes
+import msgspec
+
+from portico.factors.proof import Proof, ProofKind, proven_classes
 from portico.signin.attempt import Attempt, FactorChange, Mark, Purpose
 from portico.signin.facts import Demand, Facts
 from portico.signin.steps import (
+    DeviceRegistered,
     Enrol,
+    Prove,
+    ProveReason,
     SaveReason,
     SaveRecoveryCode,
     Step,
+    TrustDevice,
     VerifyEmail,
     VerifyReason,
 )
@@ -21,7 +27,8 @@ FACTORS = frozenset({ProofKind.TOTP, ProofKind.PASSKEY})
 MAILBOX = frozenset({ProofKind.EMAIL_CODE, ProofKind.MAILED_LINK})
 
 _OWN = Demand(classes=2, kinds=FACTORS, stand_ins=frozenset({ProofKind.RECOVERY_CODE}))
-"""What whoever has a second factor demands of themselves."""
+"""What whoever has a second factor demands of themselves. To change their factors, no mailed code will do."""
+_OWN_OR_MAILED = msgspec.structs.replace(_OWN, stand_ins=_OWN.stand_ins | {ProofKind.EMAIL_CODE})
 
 
 def demands_on(facts: Facts) -> tuple[Demand, ...]:
@@ -36,8 +43,9 @@ def demands_on(facts: Facts) -> tuple[Demand, ...]:
         return ()
     if attempt.purpose is Purpose.STEP_UP:
         return (_OWN,) if attempt.demands.change and has_factor else ()
-    own = (_OWN,) if has_factor and not attempt.goes_on_with_session else ()
-    return (*policy.demands, *own)
+    if not has_factor or attempt.goes_on_with_session:
+        return policy.demands
+    return (*policy.demands, _OWN_OR_MAILED if policy.email_code else _OWN)
 
 
 def is_met(demand: Demand, facts: Facts) -> bool:
@@ -45,11 +53,27 @@ def is_met(demand: Demand, facts: Facts) -> bool:
     proofs = facts.attempt.proofs
     if demand.classes <= 1:
         return bool(proven_classes(proofs))
-    counted = countable(demand, facts)
+    counted = [proof for proof in proofs if _counts(proof, demand, facts)]
+    if len(proven_classes(counted)) >= demand.classes:
+        return True
     return any(
-        len(proven_classes((first, *(proof for proof in proofs if proof.kind in counted)))) >= demand.classes
-        for first in proofs
+        len(proven_classes((one_class, *counted))) >= demand.classes for first in proofs for one_class in _single(first)
     )
+
+
+def _single(proof: Proof) -> list[Proof]:
+    """A proof as each one of its classes: what the demand does not count brings no more than the first class."""
+    return [msgspec.structs.replace(proof, classes=frozenset({one})) for one in proof.classes]
+
+
+def _counts(proof: Proof, demand: Demand, facts: Facts) -> bool:
+    """Whether a demand counts a proof; a passkey that was vouched for too long ago only if there is nothing else."""
+    if proof.kind not in countable(demand, facts):
+        return False
+    if proof.kind is not ProofKind.PASSKEY or demand.passkey_within is None or proof.vouched_at is None:
+        return True
+    has_others = any(kind in demand.kinds and kind is not ProofKind.PASSKEY for kind in facts.enrolled)
+    return not has_others or proof.at - proof.vouched_at <= demand.passkey_within
 
 
 def countable(demand: Demand, facts: Facts) -> frozenset[ProofKind]:
@@ -59,15 +83,51 @@ def countable(demand: Demand, facts: Facts) -> frozenset[ProofKind]:
 
 
 def kinds_towards(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
-    """The enrolled kinds the demand counts that have not been given yet."""
+    """The usable kinds the demand counts that have not been given yet, the default first (D17).
+
+    A mailed code is worth nothing beside what the holder of the mailbox alone could have produced (D7).
+    """
     given = {proof.kind for proof in facts.attempt.proofs}
-    counted = countable(demand, facts)
-    return tuple(kind for kind in facts.enrolled if kind in counted and kind not in given)
+    counted = countable(demand, facts) - given
+    usable = [kind for kind in facts.enrolled if kind in counted]
+    if ProofKind.EMAIL_CODE in counted and not _went_through_mailbox(facts):
+        usable.append(ProofKind.EMAIL_CODE)
+    order = _order(facts)
+    return tuple(sorted(usable, key=lambda kind: order.index(kind) if kind in order else len(order)))
+
+
+def _order(facts: Facts) -> tuple[ProofKind, ...]:
+    """The order in which second factors are asked for: what one prefers, this device's passkey, app, mailbox."""
+    passkey, others = ProofKind.PASSKEY, (ProofKind.TOTP, ProofKind.EMAIL_CODE)
+    order = (passkey, *others) if facts.passkey_here else (*others, passkey)
+    preferred = (facts.preferred,) if facts.preferred else ()
+    return (*preferred, *(kind for kind in order if kind not in preferred), ProofKind.RECOVERY_CODE)
+
+
+def _went_through_mailbox(facts: Facts) -> bool:
+    return any(proof.through_mailbox for proof in facts.attempt.proofs)
+
+
+def prove_second(kinds: tuple[ProofKind, ...], demand: Demand, facts: Facts) -> Prove:
+    """Asks for one of these; says where a code is mailed to, if one can be, or that none can for once."""
+    mails = ProofKind.EMAIL_CODE in kinds
+    stands_in = ProofKind.EMAIL_CODE in countable(demand, facts)
+    return Prove(
+        kinds=kinds,
+        why=ProveReason.SECOND,
+        organization=demand.organization,
+        mailbox=facts.person.mailbox if mails and facts.person else None,
+        resend_at=facts.resend_at if mails else None,
+        no_mail=stands_in and _went_through_mailbox(facts),
+    )
 
 
 def kinds_to_enrol(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
     """The kinds that could be set up here to meet the demand."""
     return tuple(kind for kind in facts.enrollable if kind in demand.kinds and kind not in facts.enrolled)
+
+
+_WANTED = {FactorChange.ADD_TOTP: ProofKind.TOTP, FactorChange.ADD_PASSKEY: ProofKind.PASSKEY}
 
 
 def find_enrolment(facts: Facts) -> Enrol | None:
@@ -78,12 +138,12 @@ def find_enrolment(facts: Facts) -> Enrol | None:
         if kinds and not kinds_towards(demand, facts):
             asking = {one.organization for one in open_demands if not one.kinds.isdisjoint(kinds)}
             return Enrol(kinds=kinds, organizations=tuple(sorted(name for name in asking if name)))
-    wants_totp = (
-        facts.attempt.demands.change is FactorChange.ADD_TOTP and Mark.FACTOR_ENROLLED not in facts.attempt.marks
-    )
-    if wants_totp and ProofKind.TOTP in facts.enrollable and ProofKind.TOTP not in facts.enrolled:
-        return Enrol(kinds=(ProofKind.TOTP,))
-    return None
+    change = facts.attempt.demands.change
+    wanted = _WANTED.get(change) if change else None
+    if wanted not in facts.enrollable or Mark.FACTOR_ENROLLED in facts.attempt.marks:
+        return None
+    is_there = wanted in facts.enrolled and wanted is not ProofKind.PASSKEY  # of which there may be several
+    return None if is_there else Enrol(kinds=(wanted,))
 
 
 def before_enrolment(enrol: Enrol, facts: Facts) -> Step:
@@ -121,6 +181,34 @@ def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
     if Mark.FACTOR_ENROLLED in attempt.marks:
         return SaveRecoveryCode(why=SaveReason.FIRST)
     return None if attempt.purpose is Purpose.STEP_UP else _code_after(attempt)
+
+
+def find_device_to_trust(facts: Facts) -> TrustDevice | None:
+    """Whether to ask for a passkey on this device (D15): where a second factor was typed, and one would replace it.
+
+    Not of whoever came in by a mailed code: what proves a person from now on is not set up by mailbox and password.
+    """
+    attempt, policy = facts.attempt, facts.policy
+    is_possible = attempt.demands.passkeys and ProofKind.PASSKEY in facts.enrollable and policy.trusted_device
+    is_settled = facts.passkey_here or facts.trust_rests or Mark.TRUST_PUT_OFF in attempt.marks
+    has_made_one = Mark.DEVICE_REGISTERED in attempt.marks
+    is_elsewhere = attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD)
+    goes_on = attempt.goes_on_with_session and Mark.FACTOR_ENROLLED not in attempt.marks
+    if not is_possible or is_settled or has_made_one or is_elsewhere or goes_on:
+        return None
+    if facts.person is None or facts.person.is_frozen:
+        return None
+    has_typed_one = any(proof.kind in (ProofKind.TOTP, ProofKind.RECOVERY_CODE) for proof in attempt.proofs)
+    would_do = all(ProofKind.PASSKEY in demand.kinds for demand in demands_on(facts) if demand.classes > 1)
+    return TrustDevice() if has_typed_one and would_do else None
+
+
+def find_device_to_name(facts: Facts) -> DeviceRegistered | None:
+    """The passkey that was made just now, to be given a name."""
+    marks = facts.attempt.marks
+    if Mark.DEVICE_REGISTERED not in marks or Mark.DEVICE_NAMED in marks:
+        return None
+    return DeviceRegistered(name=facts.registered_name)
 
 
 def _code_after(attempt: Attempt) -> SaveRecoveryCode | None:

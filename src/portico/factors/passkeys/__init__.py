@@ -1,0 +1,1 @@
+"""Passkeys: discoverable credentials with user verification, by Web Authentication Level 3 (D15, D16)."""
