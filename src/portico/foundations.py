@@ -344,20 +344,17 @@ class Foundations:
             ProofKind.TOTP: self.totp,
             ProofKind.RECOVERY_CODE: self.recovery_code,
         }
-        if can_have_passkeys(self.passkey_domain):
+        if can_have_passkeys(self.passkeys.party.id):
             factors[ProofKind.PASSKEY] = self.passkeys
         return factors
-
-    @property
-    def passkey_domain(self) -> str:
-        """The domain that passkeys are made for."""
-        return self.settings.passkey_domain or self.settings.base_url.hostname
 
     @cached_property
     def passkeys(self) -> PasskeyFactor:
         """The passkey factor."""
-        origin, brand = self.settings.base_url.origin, self.ground.brand.name
-        return PasskeyFactor(RelyingParty(id=self.passkey_domain, name=brand, origin=origin), self.chance)
+        settings = self.settings
+        domain = settings.passkey_domain or settings.base_url.hostname
+        party = RelyingParty(id=domain, name=self.ground.brand.name, origin=settings.base_url.origin)
+        return PasskeyFactor(party, self.chance)
 
     @cached_property
     def people_import(self) -> PeopleImport:

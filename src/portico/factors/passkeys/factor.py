@@ -36,7 +36,7 @@ class PasskeyFactor:
     kind = ProofKind.PASSKEY
 
     def __init__(self, party: RelyingParty, chance: Chance) -> None:
-        self._party = party
+        self.party = party
         self._chance = chance
 
     async def judge(
@@ -54,7 +54,7 @@ class PasskeyFactor:
         stored = found.passkey
         if not subject.names_itself and stored.account_id != (subject.account_id or NOBODY):
             return Judgement(failure=OTHER_ACCOUNT, account_id=subject.account_id)
-        checked = check_assertion(self._party, answer.credential, subject.challenge, stored)
+        checked = check_assertion(self.party, answer.credential, subject.challenge, stored)
         if isinstance(checked, Failure):
             return Judgement(failure=checked, account_id=subject.account_id)
         return Judgement(
@@ -82,7 +82,7 @@ class PasskeyFactor:
     def ask(self, challenge: bytes, passkeys: Sequence[FoundPasskey] = ()) -> dict[str, Any]:
         """What a browser is asked to find a passkey by: one of these, or any it has where none are given."""
         return request_options(
-            self._party, challenge=challenge, allow=[found.passkey.credential_id for found in passkeys]
+            self.party, challenge=challenge, allow=[found.passkey.credential_id for found in passkeys]
         )
 
     async def offer(
@@ -94,7 +94,7 @@ class PasskeyFactor:
         """
         known = await store.find_handle(reader, account_id)
         return creation_options(
-            self._party,
+            self.party,
             challenge=challenge,
             user_handle=known or handle,
             address=address,
@@ -104,7 +104,7 @@ class PasskeyFactor:
 
     def read(self, credential: Credential, challenge: bytes) -> NewPasskey | Failure:
         """The passkey that a browser has made; or why it is not taken."""
-        return read_registration(self._party, credential, challenge)
+        return read_registration(self.party, credential, challenge)
 
     async def enrol(
         self, tx: Transaction, now: datetime, account_id: str, new: NewPasskey, *, handle: bytes, name: str
