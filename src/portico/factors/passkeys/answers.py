@@ -2,7 +2,8 @@
 
 What cannot be read is None, whatever was wrong with it. Nothing that a browser sends raises: four parsers meet here
 (JSON, base64url, CBOR, authenticator data: Web Authentication Level 3, sections 5.1, 5.8.1, 6.1 and 6.5), and parsers
-fail in more ways than they say.
+fail in more ways than they say. The general CBOR parser sees only the plain kind that authenticators write: from
+anybody else's it would make dates, patterns, mails, or an array as long as a number says.
 """
 
 import base64
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from webauthn.helpers import aaguid_to_string, encode_cbor, parse_authenticator_data, parse_cbor
+from webauthn.helpers import aaguid_to_string, parse_authenticator_data, parse_cbor
 from webauthn.helpers.structs import AuthenticatorData
 
 from portico.factors.passkeys.model import Credential
@@ -21,6 +22,13 @@ CREDENTIAL_MAX = 16 * 1024
 _TRANSPORTS_MAX = 8
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _TRANSPORT = re.compile(r"[a-z-]{1,16}")
+
+_FLAGS_AT, _HEAD, _ID_AT = 32, 37, 55
+_ATTESTED, _EXTENDED = 0x40, 0x80
+_BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = 2, 3, 4, 5, 6, 7
+_NUMBER_MAX = 23
+_WIDTHS = {24: (1, 24), 25: (2, 2**8), 26: (4, 2**16), 27: (8, 2**32)}
+"""By what the first byte says: of how many bytes the number behind it is, and the least that needs so many."""
 
 T = TypeVar("T")
 
@@ -111,12 +119,12 @@ def _read_attestation(credential: Credential) -> Attestation | None:
     answer = _convert(credential, _Registration)
     response = answer.response
     client_json, attestation = _decoded(response.client_data), _decoded(response.attestation)
-    found = parse_cbor(attestation)
-    # Anything but the shortest form, or anything behind it, is not what authenticators write (section 2.4). And the
-    # library would make an array as long as a number says, if it found a number where data should be.
-    if type(found) is not dict or encode_cbor(found) != attestation or not are_bytes(found["authData"]):
+    if _end_of_item(attestation, 0) != len(attestation):
         return None
-    data = parse_authenticator_data(found["authData"])
+    found = parse_cbor(attestation)
+    if type(found) is not dict or not are_bytes(found["authData"]):
+        return None
+    data = _authenticator_data(found["authData"])
     attested, credential_id = data.attested_credential_data, _named_id(answer)
     if attested is None or credential_id is None or attested.credential_id != credential_id:
         return None
@@ -149,10 +157,50 @@ def _read_assertion(credential: Credential) -> Assertion | None:
         client_json=client_json,
         client=msgspec.json.decode(client_json, type=ClientData),
         authenticator_data=authenticator_data,
-        data=parse_authenticator_data(authenticator_data),
+        data=_authenticator_data(authenticator_data),
         signature=_decoded(response.signature),
         user_handle=None if response.user_handle is None else _decoded(response.user_handle),
     )
+
+
+def _authenticator_data(written: bytes) -> AuthenticatorData:
+    """What the authenticator signs (section 6.1). ValueError: there is more of it than its flags say, or less."""
+    flags, end = written[_FLAGS_AT], _HEAD
+    if flags & _ATTESTED:
+        end = _end_of_item(written, _ID_AT + int.from_bytes(written[_ID_AT - 2 : _ID_AT]))
+    if flags & _EXTENDED:
+        end = _end_of_item(written, end)
+    if end != len(written):
+        raise ValueError("of another length")
+    return parse_authenticator_data(written)
+
+
+def _end_of_item(data: bytes, at: int, depth: int = 4) -> int:
+    """Where the CBOR item ends that begins there. ValueError, IndexError: it is not of the canonical form of CTAP2.
+
+    That form (Client to Authenticator Protocol 2.1, section 8) is what authenticators have to write (section 2.4): no
+    tags, no items of indefinite length, every number in its shortest form, four levels deep at most.
+    """
+    kind, value = data[at] >> 5, data[at] & 0b11111
+    at += 1
+    if value in _WIDTHS:
+        width, least = _WIDTHS[value]
+        value = int.from_bytes(data[at : at + width])
+        at += width
+        if value < least and kind != _SIMPLE:
+            raise ValueError("not the shortest form")
+    elif value > _NUMBER_MAX:
+        raise ValueError("of no definite length")
+    if kind in {_ARRAY, _MAP}:
+        for _ in range(value * (2 if kind == _MAP else 1)):
+            if not depth:
+                raise ValueError("too deep")
+            at = _end_of_item(data, at, depth - 1)
+    elif kind in {_BYTES, _TEXT}:
+        at += value
+    if kind == _TAG or at > len(data):
+        raise ValueError("tagged, or cut off")
+    return at
 
 
 def _convert(credential: Credential, shape: type[T]) -> T:

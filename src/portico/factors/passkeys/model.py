@@ -1,4 +1,8 @@
-"""What is kept of a passkey, and what a browser is asked for one."""
+"""What there is of a passkey: the party it is made for, what is kept of it, what an answer with it says.
+
+Names follow Web Authentication Level 3, section 4, "Terminology" and "credential record". Public keys are COSE keys as
+the authenticator wrote them (section 5.8.5, RFC 9052 section 7).
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,13 +12,13 @@ from typing import Any, TypeAlias
 import msgspec
 
 Credential: TypeAlias = Mapping[str, Any]
-"""What a browser answers: the ``PublicKeyCredential`` as JSON (Web Authentication Level 3, section 5.1)."""
+"""What a browser answers, as JSON: ``PublicKeyCredential.toJSON()`` (section 5.1). Nothing in it is to be trusted."""
 
 NAME_MAX = 64
 
 
 class RelyingParty(msgspec.Struct, frozen=True, kw_only=True):
-    """Who passkeys are for: ``id`` is the domain, ``origin`` the only one that may ask for them."""
+    """For whom passkeys are made: a domain, the name people see, and the one origin that may ask for them."""
 
     id: str
     name: str
@@ -27,7 +31,7 @@ def can_have_passkeys(domain: str) -> bool:
 
 
 class NewPasskey(msgspec.Struct, frozen=True, kw_only=True):
-    """A passkey as its authenticator has made it."""
+    """A passkey that was just made, its answer being good. ``aaguid`` is the authenticator's make, or zeros."""
 
     credential_id: bytes
     public_key: bytes
@@ -39,7 +43,7 @@ class NewPasskey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredPasskey(msgspec.Struct, frozen=True, kw_only=True):
-    """A passkey of an account; ``user_handle`` is what authenticators know the account by."""
+    """An account's passkey as it is kept. ``backup_eligible`` never changes; ``used_at`` is empty until it is used."""
 
     id: str
     account_id: str
@@ -66,7 +70,7 @@ class FoundPasskey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckedAssertion(msgspec.Struct, frozen=True, kw_only=True):
-    """What an authenticator said of itself in an answer that was good."""
+    """What a good answer says of the passkey, to be kept: its counter, and whether it is backed up by now."""
 
     sign_count: int
     backed_up: bool
