@@ -158,8 +158,8 @@ class Settings:
     )  # fmt: skip
     passkey_domain: str = setting(
         "", _text,
-        "The domain that passkeys are made for: the host of `base_url`, or a domain above it. Passkeys work for no other, "
-        "so the server does not start when it has changed while there are any.",
+        "The domain that passkeys are made for: the host of `base_url`, or a domain above it. Passkeys work for no "
+        "other, so the server does not start when it has changed while there are any.",
         shown="<host of base_url>",
     )  # fmt: skip
     host: str = setting("127.0.0.1", _text, "The address to listen on.")
