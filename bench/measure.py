@@ -19,6 +19,8 @@ ALONE = {
     "hash": "one argon2id comparison, nothing around it",
     "fold": "folding what ten organizations ask",
     "stamp": "the stamp of somebody in ten organizations, once known",
+    "es256": "one ES256 signature checked, nothing around it",
+    "passkey": "an answer with a passkey checked (ES256)",
 }
 
 

@@ -75,6 +75,11 @@ def _work_rows(figures: Figures) -> list[Row]:
     made.append(_cost_row(figures, "fold", "", "under 50 us", is_met=fold < 50))
     of_check = figures.cost("stamp") / figures.cost("W2")
     made.append(_cost_row(figures, "stamp", f"{of_check:.1%} of a session check (W2)"))
+    beyond = figures.cost("passkey") - figures.cost("es256")
+    made.append(_cost_row(figures, "es256"))
+    made.append(
+        _cost_row(figures, "passkey", f"{beyond:.0f} us beyond the signature", "1 ms at most", is_met=beyond <= 1_000)
+    )
     return made
 
 

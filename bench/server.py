@@ -5,6 +5,8 @@
     python -m bench.server hash SECONDS     nothing but the password hash; says what one costs
     python -m bench.server fold SECONDS     folding what ten organizations ask; says what one costs
     python -m bench.server stamp SECONDS    the stamp of somebody in ten organizations, once known; says what one costs
+    python -m bench.server passkey SECONDS  checking an answer with a passkey (ES256); says what one costs
+    python -m bench.server es256 SECONDS    nothing but such a signature; says what one costs
 
 With ``profile`` as a last argument the first two say at their end where their time went.
 
@@ -26,7 +28,7 @@ import nacl.pwhash
 import uvicorn
 import uvloop
 
-from bench import asking
+from bench import asking, passkeys
 from bench.sampling import Sampler
 from portico.app import build_app
 from portico.database.engine import Transaction
@@ -76,7 +78,13 @@ def stamp_for(seconds: float) -> float:
         return uvloop.run(asking.stamp_for(Path(folder), seconds))
 
 
-ALONE: dict[str, Callable[[float], float]] = {"hash": hash_for, "fold": asking.fold_for, "stamp": stamp_for}
+ALONE: dict[str, Callable[[float], float]] = {
+    "hash": hash_for,
+    "fold": asking.fold_for,
+    "stamp": stamp_for,
+    "es256": passkeys.signature_for,
+    "passkey": passkeys.passkey_for,
+}
 """What is measured with nothing around it."""
 
 

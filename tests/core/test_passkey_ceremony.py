@@ -193,6 +193,7 @@ def spelt(find: bytes, put: bytes) -> Callable[[bytes], bytes]:
 
 IN_BOTH = {
     "another challenge": (Twist(challenge=OTHER_CHALLENGE), "failed"),
+    "the challenge in another spelling": (Twist(client={"challenge": text(CHALLENGE) + "="}), "failed"),
     "no challenge": (Twist(challenge=b""), "failed"),
     "for another party": (Twist(rp_id="evil.example"), "failed"),
     "on a page within a page": (Twist(cross_origin=True), "failed"),
@@ -224,7 +225,8 @@ IN_REGISTRATIONS = IN_BOTH | {
     "ES512": (Twist(cose_key=with_key(alg=-36)), "unsupported"),
     "another curve": (Twist(cose_key=with_key(crv=2)), "unsupported"),
     "an algorithm of another key": (Twist(cose_key=with_key(alg=EDDSA)), "unsupported"),
-    "a number that is no integer": (Twist(cose_key=with_key(alg=-7.0)), "unsupported"),
+    "a number that is no integer": (Twist(cose_key=with_key(alg=-7.0)), "unreadable"),
+    "a name of an algorithm": (Twist(cose_key=with_key(alg="ES256")), "unsupported"),
     "yes for one": (Twist(cose_key=with_key(crv=True)), "unsupported"),
     "no algorithm": (Twist(cose_key=instead(b"\xa0")), "unsupported"),
     "a small RSA key": (Twist(cose_key=with_key(kty=3, alg=RS256, n=b"\xff" * 128, e=b"\1\0\1")), "unsupported"),

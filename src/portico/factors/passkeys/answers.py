@@ -1,20 +1,18 @@
 """Reading what a browser answers with a passkey, strictly: encodings, sizes, shapes; nothing is judged here.
 
-What cannot be read is None, whatever was wrong with it. Nothing that a browser sends raises: four parsers meet here
-(JSON, base64url, CBOR, authenticator data: Web Authentication Level 3, sections 5.1, 5.8.1, 6.1 and 6.5), and parsers
-fail in more ways than they say. The general CBOR parser sees only the plain kind that authenticators write: from
-anybody else's it would make dates, patterns, mails, or an array as long as a number says.
+What cannot be read is None, whatever was wrong with it. Nothing that a browser sends raises. Four notations meet here:
+JSON, base64url, CBOR and authenticator data (Web Authentication Level 3, sections 5.1, 5.8.1, 6.1 and 6.5).
 """
 
 import base64
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
-from webauthn.helpers import aaguid_to_string, parse_authenticator_data, parse_cbor
-from webauthn.helpers.structs import AuthenticatorData
 
+from portico.factors.passkeys.cbor import read_item
 from portico.factors.passkeys.model import Credential
 
 CREDENTIAL_ID_MAX = 1023
@@ -24,11 +22,7 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _TRANSPORT = re.compile(r"[a-z-]{1,16}")
 
 _FLAGS_AT, _HEAD, _ID_AT = 32, 37, 55
-_ATTESTED, _EXTENDED = 0x40, 0x80
-_BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = 2, 3, 4, 5, 6, 7
-_NUMBER_MAX = 23
-_WIDTHS = {24: (1, 24), 25: (2, 2**8), 26: (4, 2**16), 27: (8, 2**32)}
-"""By what the first byte says: of how many bytes the number behind it is, and the least that needs so many."""
+_VERIFIED, _BACKUP_ELIGIBLE, _BACKED_UP, _ATTESTED, _EXTENDED = 0x04, 0x08, 0x10, 0x40, 0x80
 
 T = TypeVar("T")
 
@@ -72,17 +66,26 @@ class _Authentication(_Named, frozen=True):
     response: _AssertionResponse
 
 
+class AuthenticatorData(msgspec.Struct, frozen=True, kw_only=True):
+    """What the authenticator says and signs (section 6.1). The last four describe a new passkey."""
+
+    user_verified: bool
+    backup_eligible: bool
+    backed_up: bool
+    sign_count: int
+    aaguid: str = ""
+    credential_id: bytes = b""
+    public_key: bytes = b""
+    key: Mapping[Any, Any] = {}
+
+
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):
     """A registration, read. ``statement`` is what the authenticator says about itself, of the form ``form``."""
 
-    credential_id: bytes
     client_json: bytes
     client: ClientData
     attestation: bytes
     data: AuthenticatorData
-    aaguid: str
-    public_key: bytes
-    key: Mapping[Any, Any]
     form: str
     statement: Mapping[Any, Any]
     transports: tuple[str, ...]
@@ -119,27 +122,18 @@ def _read_attestation(credential: Credential) -> Attestation | None:
     answer = _convert(credential, _Registration)
     response = answer.response
     client_json, attestation = _decoded(response.client_data), _decoded(response.attestation)
-    if _end_of_item(attestation, 0) != len(attestation):
-        return None
-    found = parse_cbor(attestation)
-    if type(found) is not dict or not are_bytes(found["authData"]):
+    found, end = read_item(attestation, 0)
+    if end != len(attestation) or not is_a(dict, found) or not is_a(bytes, found["authData"]):
         return None
     data = _authenticator_data(found["authData"])
-    attested, credential_id = data.attested_credential_data, _named_id(answer)
-    if attested is None or credential_id is None or attested.credential_id != credential_id:
-        return None
-    key = parse_cbor(attested.credential_public_key)
-    if not isinstance(key, dict) or type(found["attStmt"]) is not dict or type(found["fmt"]) is not str:
+    is_whole = is_a(dict, data.key, found["attStmt"]) and is_a(str, found["fmt"])
+    if not is_whole or not data.public_key or data.credential_id != _named_id(answer):
         return None
     return Attestation(
-        credential_id=credential_id,
         client_json=client_json,
         client=msgspec.json.decode(client_json, type=ClientData),
         attestation=attestation,
         data=data,
-        aaguid=aaguid_to_string(attested.aaguid),
-        public_key=attested.credential_public_key,
-        key=key,
         form=found["fmt"],
         statement=found["attStmt"],
         transports=_transports(response.transports or []),
@@ -164,43 +158,28 @@ def _read_assertion(credential: Credential) -> Assertion | None:
 
 
 def _authenticator_data(written: bytes) -> AuthenticatorData:
-    """What the authenticator signs (section 6.1). ValueError: there is more of it than its flags say, or less."""
-    flags, end = written[_FLAGS_AT], _HEAD
+    """What stands in authenticator data. ValueError, IndexError: there is more of it than its flags say, or less."""
+    flags, end, attested = written[_FLAGS_AT], _HEAD, {}
     if flags & _ATTESTED:
-        end = _end_of_item(written, _ID_AT + int.from_bytes(written[_ID_AT - 2 : _ID_AT]))
+        key_at = _ID_AT + int.from_bytes(written[_ID_AT - 2 : _ID_AT])
+        key, end = read_item(written, key_at)
+        attested = {
+            "aaguid": str(UUID(bytes=written[_HEAD : _ID_AT - 2])),
+            "credential_id": written[_ID_AT:key_at],
+            "public_key": written[key_at:end],
+            "key": key,
+        }
     if flags & _EXTENDED:
-        end = _end_of_item(written, end)
+        _, end = read_item(written, end)
     if end != len(written):
         raise ValueError("of another length")
-    return parse_authenticator_data(written)
-
-
-def _end_of_item(data: bytes, at: int, depth: int = 4) -> int:
-    """Where the CBOR item ends that begins there. ValueError, IndexError: it is not of the canonical form of CTAP2.
-
-    That form (Client to Authenticator Protocol 2.1, section 8) is what authenticators have to write (section 2.4): no
-    tags, no items of indefinite length, every number in its shortest form, four levels deep at most.
-    """
-    kind, value = data[at] >> 5, data[at] & 0b11111
-    at += 1
-    if value in _WIDTHS:
-        width, least = _WIDTHS[value]
-        value = int.from_bytes(data[at : at + width])
-        at += width
-        if value < least and kind != _SIMPLE:
-            raise ValueError("not the shortest form")
-    elif value > _NUMBER_MAX:
-        raise ValueError("of no definite length")
-    if kind in {_ARRAY, _MAP}:
-        for _ in range(value * (2 if kind == _MAP else 1)):
-            if not depth:
-                raise ValueError("too deep")
-            at = _end_of_item(data, at, depth - 1)
-    elif kind in {_BYTES, _TEXT}:
-        at += value
-    if kind == _TAG or at > len(data):
-        raise ValueError("tagged, or cut off")
-    return at
+    return AuthenticatorData(
+        user_verified=bool(flags & _VERIFIED),
+        backup_eligible=bool(flags & _BACKUP_ELIGIBLE),
+        backed_up=bool(flags & _BACKED_UP),
+        sign_count=int.from_bytes(written[_FLAGS_AT + 1 : _HEAD]),
+        **attested,
+    )
 
 
 def _convert(credential: Credential, shape: type[T]) -> T:
@@ -251,14 +230,14 @@ def _decoded(text: str) -> bytes:
     return data
 
 
-def are_bytes(*values: object) -> bool:
-    """Whether that is what parsed CBOR has there, and nothing else."""
-    return all(type(value) is bytes for value in values)
+def is_a(kind: type, *values: object) -> bool:
+    """Whether values are of exactly this type: to Python, True is an integer."""
+    return all(type(value) is kind for value in values)
 
 
 def unless_it_raises(call: Callable[[], T]) -> T | None:
     """What reading or checking gives; None if it raises, whatever that is: parsers fail in more ways than they say."""
     try:
         return call()
-    except Exception:  # noqa: BLE001 - what strangers send may trip any of four parsers; to us it is just not good
+    except Exception:  # noqa: BLE001 - what strangers send may trip any parser, in ways it does not name; to us it is just not good
         return None

@@ -13,27 +13,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from webauthn import verify_authentication_response, verify_registration_response
-from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
-from webauthn.helpers.cose import COSEAlgorithmIdentifier
-from webauthn.helpers.structs import (
-    AuthenticationCredential,
-    AuthenticatorAssertionResponse,
-    AuthenticatorAttestationResponse,
-    AuthenticatorData,
-    RegistrationCredential,
-)
 
 from portico.factors.passkeys.answers import (
     Assertion,
     Attestation,
+    AuthenticatorData,
     ClientData,
-    are_bytes,
     encoded,
+    is_a,
     read_assertion,
     read_attestation,
     read_credential_id,
-    unless_it_raises,
 )
 from portico.factors.passkeys.model import CheckedAssertion, Credential, NewPasskey, RelyingParty, StoredPasskey
 from portico.factors.proof import Failure
@@ -109,43 +99,32 @@ def read_registration(party: RelyingParty, credential: Credential, challenge: by
 
     A statement of the form packed has to be right, but nothing is concluded from who signed it.
     """
+    from portico.factors.passkeys.verification import is_attested, is_usable  # decision 0004
+
     read = read_attestation(credential)
     if read is None:
         return UNREADABLE
     failure = (
         _client_failure(party, read.client, "webauthn.create", challenge)
         or _backup_failure(read.data)
-        or _key_failure(read)
+        or _key_failure(read.data)
         or _statement_failure(read)
     )
     if failure is not None:
         return failure
-    verified = unless_it_raises(
-        lambda: verify_registration_response(
-            credential=RegistrationCredential(
-                id=encoded(read.credential_id),
-                raw_id=read.credential_id,
-                response=AuthenticatorAttestationResponse(
-                    client_data_json=read.client_json, attestation_object=read.attestation
-                ),
-            ),
-            expected_challenge=challenge,
-            expected_rp_id=party.id,
-            expected_origin=party.origin,
-            supported_pub_key_algs=[COSEAlgorithmIdentifier(algorithm) for algorithm in _ALGORITHMS],
-        )
-    )
-    if verified is None:
+    if not is_usable(read.data.public_key):
+        return UNREADABLE
+    if not is_attested(read, party, challenge):
         return FAILED
-    if not read.data.flags.uv:
+    if not read.data.user_verified:
         return NOT_VERIFIED
     return NewPasskey(
-        credential_id=read.credential_id,
-        public_key=read.public_key,
+        credential_id=read.data.credential_id,
+        public_key=read.data.public_key,
         sign_count=read.data.sign_count,
-        backup_eligible=read.data.flags.be,
-        backed_up=read.data.flags.bs,
-        aaguid=read.aaguid,
+        backup_eligible=read.data.backup_eligible,
+        backed_up=read.data.backed_up,
+        aaguid=read.data.aaguid,
         transports=read.transports,
     )
 
@@ -157,6 +136,8 @@ def check_assertion(
 
     A missing user handle is no failure: whoever does not know yet whose passkey it is has to ask for one.
     """
+    from portico.factors.passkeys.verification import is_signed  # decision 0004
+
     read = read_assertion(credential)
     if read is None:
         return UNREADABLE
@@ -167,31 +148,13 @@ def check_assertion(
     )
     if failure is not None:
         return failure
-    verified = unless_it_raises(
-        lambda: verify_authentication_response(
-            credential=AuthenticationCredential(
-                id=encoded(read.credential_id),
-                raw_id=read.credential_id,
-                response=AuthenticatorAssertionResponse(
-                    client_data_json=read.client_json,
-                    authenticator_data=read.authenticator_data,
-                    signature=read.signature,
-                ),
-            ),
-            expected_challenge=challenge,
-            expected_rp_id=party.id,
-            expected_origin=party.origin,
-            credential_public_key=stored.public_key,
-            credential_current_sign_count=0,  # the counter has a failure of its own, below
-        )
-    )
-    if verified is None:
+    if not is_signed(read, party, challenge, stored.public_key):
         return FAILED
-    if not read.data.flags.uv:
+    if not read.data.user_verified:
         return NOT_VERIFIED
     if (read.data.sign_count or stored.sign_count) and read.data.sign_count <= stored.sign_count:
         return COPIED
-    return CheckedAssertion(sign_count=read.data.sign_count, backed_up=read.data.flags.bs)
+    return CheckedAssertion(sign_count=read.data.sign_count, backed_up=read.data.backed_up)
 
 
 def _owner_failure(read: Assertion, stored: StoredPasskey) -> Failure | None:
@@ -211,27 +174,26 @@ def _client_failure(party: RelyingParty, client: ClientData, kind: str, challeng
 
 def _backup_failure(data: AuthenticatorData, *, eligible: bool | None = None) -> Failure | None:
     """What cannot be backed up is not backed up, and a passkey stays what it was made as (7.1.17, 7.2.18 to 19)."""
-    if data.flags.bs and not data.flags.be:
+    if data.backed_up and not data.backup_eligible:
         return FAILED
-    return FAILED if eligible is not None and data.flags.be != eligible else None
+    return FAILED if eligible is not None and data.backup_eligible != eligible else None
 
 
-def _key_failure(read: Attestation) -> Failure | None:
+def _key_failure(data: AuthenticatorData) -> Failure | None:
     """Section 7.1, step 20: an algorithm that was asked for, with a key of its own kind (section 5.8.5).
 
     An RSA key is of a size that is safe and that does not keep us busy.
     """
-    kind = tuple(value if type(value) is int else None for value in map(read.key.get, (_KTY, _ALG, _CRV)))
-    if kind[:2] == (3, _RS256):
-        modulus, exponent = read.key.get(_N), read.key.get(_E)
-        if not isinstance(modulus, bytes) or not isinstance(exponent, bytes):
-            return UNREADABLE
-        if int.from_bytes(modulus).bit_length() not in _RSA_BITS or len(exponent) > _RSA_EXPONENT_BYTES:
-            return UNSUPPORTED
-    elif kind not in {(2, _ES256, 1), (1, _EDDSA, 6)}:
+    kind = tuple(data.key.get(label) for label in (_KTY, _ALG, _CRV))
+    if is_a(int, *kind) and kind in {(2, _ES256, 1), (1, _EDDSA, 6)}:
+        return None
+    if not is_a(int, *kind[:2]) or kind[:2] != (3, _RS256):
         return UNSUPPORTED
-    usable = unless_it_raises(lambda: decoded_public_key_to_cryptography(decode_credential_public_key(read.public_key)))
-    return UNREADABLE if usable is None else None
+    modulus, exponent = data.key.get(_N), data.key.get(_E)
+    if not isinstance(modulus, bytes) or not isinstance(exponent, bytes):
+        return UNREADABLE
+    is_fit = int.from_bytes(modulus).bit_length() in _RSA_BITS and len(exponent) <= _RSA_EXPONENT_BYTES
+    return None if is_fit else UNSUPPORTED
 
 
 def _statement_failure(read: Attestation) -> Failure | None:
@@ -240,10 +202,10 @@ def _statement_failure(read: Attestation) -> Failure | None:
     if read.form == "none":
         return FAILED if statement else None
     algorithm, certificates = statement.get("alg"), statement.get("x5c", [b""])
-    if read.form != "packed" or type(algorithm) is not int or algorithm not in _ALGORITHMS:
+    if read.form != "packed" or not is_a(int, algorithm) or algorithm not in _ALGORITHMS:
         return UNSUPPORTED
-    is_readable = isinstance(certificates, list) and bool(certificates) and are_bytes(*certificates)
-    return None if is_readable and are_bytes(statement.get("sig")) else UNREADABLE
+    is_readable = is_a(list, certificates) and bool(certificates) and is_a(bytes, *certificates, statement.get("sig"))
+    return None if is_readable else UNREADABLE
 
 
 def _descriptor(credential_id: bytes) -> dict[str, str]:

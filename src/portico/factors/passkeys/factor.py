@@ -52,6 +52,8 @@ class PasskeyFactor:
         if found is None:
             return Judgement(failure=UNKNOWN, account_id=subject.account_id)
         stored = found.passkey
+        if subject.names_itself and not names_its_holder(answer.credential):
+            return Judgement(failure=UNREADABLE, account_id=subject.account_id)
         if not subject.names_itself and stored.account_id != (subject.account_id or NOBODY):
             return Judgement(failure=OTHER_ACCOUNT, account_id=subject.account_id)
         checked = check_assertion(self.party, answer.credential, subject.challenge, stored)
@@ -138,6 +140,12 @@ class PasskeyFactor:
     async def remove_all(self, tx: Transaction, account_id: str) -> bool:
         """Forget them all, and what was answered on devices; False if there were none."""
         return await store.remove_all(tx, account_id) > 0
+
+
+def names_its_holder(credential: Credential) -> bool:
+    """Whether an answer says whose passkey it is, which it has to where nobody else does (section 7.2, step 6)."""
+    response = credential.get("response")
+    return isinstance(response, dict) and bool(response.get("userHandle"))
 
 
 def passkey_proof(passkey_id: str, at: datetime, *, vouched_at: datetime) -> Proof:
