@@ -290,7 +290,7 @@ async def test_passkeys_outlive_a_reset_of_the_password(world: World) -> None:  
         assert failure_of(view)
 
 
-async def test_a_client_without_passkeys_is_not_asked_for_one(world: World) -> None:  # D26
+async def test_a_client_without_passkeys_is_not_asked_for_one(world: World) -> None:  # D15
     await demanding(world)
     app = await give_totp(world, await world.get_account())
     async with world.native() as native:
