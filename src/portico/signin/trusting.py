@@ -52,7 +52,7 @@ class Trusting:
 
     async def enrol(self, attempt: Attempt, answer: PasskeyEnrolmentAnswer, visitor: Visitor) -> Situation:
         """Check the passkey a browser has made; it counts from then on, and on this device before all else."""
-        new = self._passkeys.read(answer.credential, self._setups.challenge(attempt))
+        new = await self._passkeys.read(answer.credential, self._setups.challenge(attempt))
         if isinstance(new, Failure):
             return await self._turns.fail(attempt, new)
         now = self._clock.now()

@@ -1,9 +1,11 @@
 """The passkey factor: something one has, unlocked by something one is or knows (D15, D16).
 
 A passkey answers a challenge that is good for one answer of one attempt, so an answer is worth nothing anywhere else.
-Only public keys are kept. Checking costs a signature check, so there is nothing to guess and no try is counted.
+Only public keys are kept. Checking costs a signature check, so there is nothing to guess and no try is counted. It is
+done in a thread: the first one loads the library, which takes a while.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -56,7 +58,7 @@ class PasskeyFactor:
             return Judgement(failure=UNREADABLE, account_id=subject.account_id)
         if not subject.names_itself and stored.account_id != (subject.account_id or NOBODY):
             return Judgement(failure=OTHER_ACCOUNT, account_id=subject.account_id)
-        checked = check_assertion(self.party, answer.credential, subject.challenge, stored)
+        checked = await asyncio.to_thread(check_assertion, self.party, answer.credential, subject.challenge, stored)
         if isinstance(checked, Failure):
             return Judgement(failure=checked, account_id=subject.account_id)
         return Judgement(
@@ -104,9 +106,9 @@ class PasskeyFactor:
             exclude=[found.passkey.credential_id for found in await store.list_passkeys(reader, account_id)],
         )
 
-    def read(self, credential: Credential, challenge: bytes) -> NewPasskey | Failure:
+    async def read(self, credential: Credential, challenge: bytes) -> NewPasskey | Failure:
         """The passkey that a browser has made; or why it is not taken."""
-        return read_registration(self.party, credential, challenge)
+        return await asyncio.to_thread(read_registration, self.party, credential, challenge)
 
     async def enrol(
         self, tx: Transaction, now: datetime, account_id: str, new: NewPasskey, *, handle: bytes, name: str
