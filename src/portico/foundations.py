@@ -351,7 +351,7 @@ class Foundations:
     @property
     def passkey_domain(self) -> str:
         """The domain that passkeys are made for."""
-        return self.settings.passkey_domain or self.settings.base_url.hostname
+        return self.settings.passkey_host
 
     @cached_property
     def passkeys(self) -> PasskeyFactor:

@@ -158,8 +158,8 @@ class Settings:
     )  # fmt: skip
     passkey_domain: str = setting(
         "", _text,
-        "The domain that passkeys are made for: the host of `base_url`, or a domain above it. Passkeys work for no other, "
-        "so the server does not start when it has changed while there are any.",
+        "The domain that passkeys are made for: the host of `base_url`, or a domain above it. Passkeys work for no "
+        "other, so the server does not start when it has changed while there are any.",
         shown="<host of base_url>",
     )  # fmt: skip
     host: str = setting("127.0.0.1", _text, "The address to listen on.")
@@ -283,6 +283,11 @@ class Settings:
     def make_data_folder(self) -> None:
         """Make the folder for everything that rests, if it is not there: nobody else may look into it."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def passkey_host(self) -> str:
+        """The domain that passkeys are made for."""
+        return self.passkey_domain.lower() or self.base_url.hostname
 
     def brand(self) -> Brand:
         """The brand; raises Misconfigured for a logo that cannot be read."""
