@@ -22,8 +22,10 @@ from portico.organizations.rules import AT_THE_MACHINE
 from portico.settings import read_settings
 from portico.web.routing import Access, Endpoint, Routes
 from tests.architecture.source import modules
+from tests.support.authenticator import Authenticator
 from tests.support.databases import Templates
 from tests.support.dump import Dump, dump
+from tests.support.own_passkeys import give_passkey
 from tests.support.pictures import picture
 from tests.support.refusals import assert_carried, assert_refused
 from tests.support.world import (
@@ -406,6 +408,8 @@ BODIES: dict[str, Any] = {
 
 async def nora(world: World, browser: Browser, client: Native) -> Somebody:
     """Nora, signed in twice, with an attempt and a link besides."""
+    account, passkeys = await world.get_account(), world.house.passkeys
+    await world.house.database.transact(lambda tx: passkeys.remove_all(tx, account.id))  # or nobody gets in without it
     form = await browser.get("/account/passwordreset")
     await browser.submit(form, "/account/passwordreset", identifier=ADDRESS)
     token = (await world.reset_link()).rpartition("/")[2]
@@ -424,7 +428,7 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
         "ticket": str(attempt["ticket"]),
         "native_attempt_id": str(attempt["id"]),
         "member_type": "staff",
-        "passkey_id": sessions[0]["id"],
+        "passkey_id": await give_passkey(world, account, Authenticator()),
         "mail_id": (await world.house.mail_overview.list_mails())[0].id,
         **await clinic(world),
     }

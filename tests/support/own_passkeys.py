@@ -11,9 +11,7 @@ from tests.support.world import BASE, Native, World
 CHALLENGE = bytes(32)
 
 
-async def give_passkey(
-    world: World, account: Account, authenticator: Authenticator, name: str = "The laptop"
-) -> str:
+async def give_passkey(world: World, account: Account, authenticator: Authenticator, name: str = "The laptop") -> str:
     """Make a passkey for somebody, in this authenticator; its id. A recovery code goes with it."""
     house, now = world.house, world.clock.now()
     options = await house.passkeys.offer(

@@ -21,7 +21,7 @@ from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
 
 NO_NAME = Failure(code="my_account.authenticator.passkeys.no_name", field="name")
-NOT_USABLE = Failure(code="my_account.authenticator.default.not_usable", field="method")
+NOT_USABLE = Failure(code="my_account.authenticator.default.not_usable")
 
 
 class OwnPasskeys:
