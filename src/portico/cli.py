@@ -75,7 +75,7 @@ def demo(
     config: Config = None,
     reset: Annotated[bool, typer.Option("--reset", help="Forget everything of an earlier demo first.")] = False,
 ) -> None:
-    """Fill a development database with the people of two demo clinics."""
+    """Fill a development database with the people of three demo clinics."""
     settings = open_settings(config, is_development=True)
     require_local(settings)
     if reset:
@@ -85,8 +85,10 @@ def demo(
         return await house.demo_people.seed(), await house.demo_clinics.seed()
 
     people, clinics = with_house(settings, seed, is_development=True)
-    names = " and ".join(clinic.name for clinic in CLINICS)
-    typer.echo(f"{names} are open: {len(PEOPLE)} people, {people} of them new; {clinics} clinics new.")
+    *names, last = (clinic.name for clinic in CLINICS)
+    typer.echo(
+        f"{', '.join(names)} and {last} are open: {len(PEOPLE)} people, {people} of them new; {clinics} clinics new."
+    )
 
 
 @cli.command()

@@ -352,8 +352,7 @@ class Foundations:
     def passkeys(self) -> PasskeyFactor:
         """The passkey factor."""
         settings = self.settings
-        domain = settings.passkey_domain or settings.base_url.hostname
-        party = RelyingParty(id=domain, name=self.ground.brand.name, origin=settings.base_url.origin)
+        party = RelyingParty(id=settings.passkey_host, name=self.ground.brand.name, origin=settings.base_url.origin)
         return PasskeyFactor(party, self.chance)
 
     @cached_property

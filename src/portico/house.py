@@ -27,6 +27,7 @@ from portico.my_account.deletion.service import Deletions
 from portico.my_account.export import OwnData
 from portico.my_account.history import OwnHistory
 from portico.my_account.organizations import Belongings
+from portico.my_account.passkeys.service import OwnPasskeys
 from portico.my_account.profile import OwnProfile
 from portico.my_account.service import MyAccount
 from portico.organizations.invitations.service import INVITATION, Invitations
@@ -245,7 +246,27 @@ class House(Flow):
     def authenticators(self) -> Authenticators:
         """The second factors of signed-in people, in their own hands."""
         return Authenticators(
-            database=self.database, clock=self.clock, sign_in=self.sign_in, is_offered=self.settings.own_mfa == "on"
+            database=self.database,
+            clock=self.clock,
+            sign_in=self.sign_in,
+            sessions=self.sessions,
+            passkeys=self.passkeys,
+            standings=self.standings,
+            enrollable=self.factors,
+            is_offered=self.settings.own_mfa == "on",
+        )
+
+    @cached_property
+    def own_passkeys(self) -> OwnPasskeys:
+        """What signed-in people say about their passkeys."""
+        return OwnPasskeys(
+            database=self.database,
+            clock=self.clock,
+            audit=self.audit,
+            sign_in=self.sign_in,
+            sessions=self.sessions,
+            passkeys=self.passkeys,
+            authenticators=self.authenticators,
         )
 
     @cached_property
@@ -262,7 +283,15 @@ class House(Flow):
     @cached_property
     def demo_people(self) -> DemoPeople:
         """The people of the demo."""
-        return DemoPeople(database=self.database, clock=self.clock, accounts=self.accounts, password=self.password)
+        return DemoPeople(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            accounts=self.accounts,
+            password=self.password,
+            totp=self.totp,
+            recovery_code=self.recovery_code,
+        )
 
     def wake_mail(self) -> None:
         """Tell the job that works on requests for mail that there is one."""

@@ -15,6 +15,8 @@ from portico.my_account.history_pages import HistoryPages
 from portico.my_account.organizations_api import OwnOrganizationsApi
 from portico.my_account.organizations_pages import OwnOrganizationsPages
 from portico.my_account.pages import MyAccountPages
+from portico.my_account.passkeys.api import PasskeyApi
+from portico.my_account.passkeys.pages import PasskeyPages
 from portico.my_account.profile_api import ProfileApi
 from portico.my_account.profile_pages import ProfilePages
 from portico.security.api import SecurityApi
@@ -51,7 +53,7 @@ class OwnDoors:
         return (*self._account(), *self._safety())
 
     def _second_step(self, room: Room) -> tuple[Endpoint, ...]:
-        """Authenticator app and recovery code."""
+        """Authenticator app, passkeys and recovery code."""
         house = self._house
         pages = AuthenticatorPages(room=room, visitors=self._visitors, authenticators=house.authenticators)
         api = AuthenticatorApi(
@@ -63,7 +65,18 @@ class OwnDoors:
             catalogues=self._catalogues,
             chance=house.chance,
         )
-        return (*pages.endpoints(), *api.endpoints())
+        passkey_pages = PasskeyPages(
+            room=room, visitors=self._visitors, authenticators=house.authenticators, passkeys=house.own_passkeys
+        )
+        passkey_api = PasskeyApi(
+            pages=self._pages,
+            gate=self._gate,
+            visitors=self._visitors,
+            authenticators=house.authenticators,
+            passkeys=house.own_passkeys,
+            catalogues=self._catalogues,
+        )
+        return tuple(row for door in (pages, passkey_pages, api, passkey_api) for row in door.endpoints())
 
     def _account(self) -> tuple[Endpoint, ...]:
         """Overview, password, sessions."""

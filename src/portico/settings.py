@@ -284,6 +284,11 @@ class Settings:
         """Make the folder for everything that rests, if it is not there: nobody else may look into it."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    @property
+    def passkey_host(self) -> str:
+        """The domain that passkeys are made for."""
+        return self.passkey_domain.lower() or self.base_url.hostname
+
     def brand(self) -> Brand:
         """The brand; raises Misconfigured for a logo that cannot be read."""
         try:

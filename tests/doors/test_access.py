@@ -22,8 +22,10 @@ from portico.organizations.rules import AT_THE_MACHINE
 from portico.settings import read_settings
 from portico.web.routing import Access, Endpoint, Routes
 from tests.architecture.source import modules
+from tests.support.authenticator import Authenticator
 from tests.support.databases import Templates
 from tests.support.dump import Dump, dump
+from tests.support.own_passkeys import give_passkey
 from tests.support.pictures import picture
 from tests.support.refusals import assert_carried, assert_refused
 from tests.support.world import (
@@ -90,7 +92,23 @@ TABLE: dict[str, Access] = {
     "POST /account/authenticator/remove": SIGNED_IN,
     "GET /account/authenticator/recovery-code": SIGNED_IN,
     "POST /account/authenticator/recovery-code": SIGNED_IN,
+    "GET /account/authenticator/passkeys/add": SIGNED_IN,
+    "POST /account/authenticator/passkeys/add": SIGNED_IN,
+    "GET /account/authenticator/passkeys/{passkey_id}/remove": SIGNED_IN,
+    "POST /account/authenticator/passkeys/{passkey_id}/remove": SIGNED_IN,
+    "GET /account/authenticator/passkeys/{passkey_id}": SIGNED_IN,
+    "POST /account/authenticator/passkeys/{passkey_id}": SIGNED_IN,
+    "GET /account/authenticator/default": SIGNED_IN,
+    "POST /account/authenticator/default": SIGNED_IN,
+    "POST /account/authenticator/ask-again": SIGNED_IN,
     "GET /api/v1/account/authenticator": SIGNED_IN,
+    "GET /api/v1/account/authenticator/passkeys": SIGNED_IN,
+    "POST /api/v1/account/authenticator/passkeys": SIGNED_IN,
+    "GET /api/v1/account/authenticator/passkeys/{passkey_id}": SIGNED_IN,
+    "PATCH /api/v1/account/authenticator/passkeys/{passkey_id}": SIGNED_IN,
+    "POST /api/v1/account/authenticator/passkeys/{passkey_id}/remove": SIGNED_IN,
+    "PUT /api/v1/account/authenticator/default": SIGNED_IN,
+    "DELETE /api/v1/account/authenticator/this-device": SIGNED_IN,
     "POST /api/v1/account/authenticator/add": SIGNED_IN,
     "POST /api/v1/account/authenticator/remove": SIGNED_IN,
     "POST /api/v1/account/authenticator/recovery-code": SIGNED_IN,
@@ -306,6 +324,10 @@ FIELDS: dict[str, dict[str, str]] = {
     "POST /account/authenticator/add": {"current_password": PASSWORD},
     "POST /account/authenticator/remove": {"current_password": PASSWORD},
     "POST /account/authenticator/recovery-code": {"current_password": PASSWORD},
+    "POST /account/authenticator/passkeys/add": {"current_password": PASSWORD},
+    "POST /account/authenticator/passkeys/{passkey_id}/remove": {"current_password": PASSWORD},
+    "POST /account/authenticator/passkeys/{passkey_id}": {"name": "Mallory", "current_password": PASSWORD},
+    "POST /account/authenticator/default": {"method": "passkey", "current_password": PASSWORD},
 }
 ACTIONS = (
     "send-reset-link", "force-password-change", "end-sessions", "suspend-account", "resume-account", "lift-freeze",
@@ -374,11 +396,20 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/account/authenticator/add": lambda: {"current_password": PASSWORD},
     "POST /api/v1/account/authenticator/remove": lambda: {"current_password": PASSWORD},
     "POST /api/v1/account/authenticator/recovery-code": lambda: {"current_password": PASSWORD},
+    "POST /api/v1/account/authenticator/passkeys": lambda: {"current_password": PASSWORD},
+    "POST /api/v1/account/authenticator/passkeys/{passkey_id}/remove": lambda: {"current_password": PASSWORD},
+    "PATCH /api/v1/account/authenticator/passkeys/{passkey_id}": lambda: {
+        "name": "Mallory",
+        "current_password": PASSWORD,
+    },
+    "PUT /api/v1/account/authenticator/default": lambda: {"method": None, "current_password": PASSWORD},
 }
 
 
 async def nora(world: World, browser: Browser, client: Native) -> Somebody:
     """Nora, signed in twice, with an attempt and a link besides."""
+    account, passkeys = await world.get_account(), world.house.passkeys
+    await world.house.database.transact(lambda tx: passkeys.remove_all(tx, account.id))  # or nobody gets in without it
     form = await browser.get("/account/passwordreset")
     await browser.submit(form, "/account/passwordreset", identifier=ADDRESS)
     token = (await world.reset_link()).rpartition("/")[2]
@@ -397,6 +428,7 @@ async def nora(world: World, browser: Browser, client: Native) -> Somebody:
         "ticket": str(attempt["ticket"]),
         "native_attempt_id": str(attempt["id"]),
         "member_type": "staff",
+        "passkey_id": await give_passkey(world, account, Authenticator()),
         "mail_id": (await world.house.mail_overview.list_mails())[0].id,
         **await clinic(world),
     }

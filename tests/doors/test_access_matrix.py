@@ -128,7 +128,9 @@ class Town:
             await house.memberships.get(self.north.id, mia.id)
         except NotFound:
             await house.memberships.add(AT_THE_MACHINE, self.north.id, mia, MemberType.STAFF, Role.MEMBER)
-        somewhere = dict.fromkeys(("token", "attempt_id", "digest", "session_id", "device_id"), self.north.id)
+        somewhere = dict.fromkeys(
+            ("token", "attempt_id", "digest", "session_id", "device_id", "passkey_id"), self.north.id
+        )
         somewhere |= {"member_type": "staff", "invitation_id": await self.find_invitation()}
         if not await house.domains.list_claimed(self.north.id):
             await house.domains.claim(AT_THE_MACHINE, self.north.id, DOMAIN)

@@ -74,10 +74,10 @@ async def test_removing_takes_the_password_and_the_second_factor(world: World) -
         used = await send(nora, page, code=phone.code())
         assert "has been used already" in used.text
         done = await nora.follow(await nora.submit(used, page.request.url.path, code=phone.wait()))
-        assert "were removed" in done.text
+        assert "was removed" in done.text
         assert (await again.sign_in()).headers["location"] == "/account"
     assert EventKind.FACTOR_REMOVED in await kinds(world)
-    assert any("were removed on" in letter.text for letter in await world.letters(ADDRESS))
+    assert any("was removed on" in letter.text for letter in await world.letters(ADDRESS))
 
 
 async def test_a_new_recovery_code_takes_the_place_of_the_old_one_once_confirmed(world: World) -> None:  # D14

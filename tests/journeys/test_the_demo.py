@@ -20,7 +20,7 @@ from tests.support.town import NEW_PASSWORD, Person, Town, open_town
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NORA, JUERGEN, PRIYA, TOM, MIA, OLGA, SVEN, _HELEN = (
+NORA, JUERGEN, PRIYA, TOM, MIA, OLGA, SVEN, _HELEN, *_LAKESIDE = (
     Person(one.first_name, one.last_name, one.address, one.handle, one.password) for one in PEOPLE
 )
 

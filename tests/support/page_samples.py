@@ -8,10 +8,12 @@ from pathlib import Path
 from msgspec.structs import replace
 
 import portico
+from portico.factors.passkeys.model import StoredPasskey, Trust, TrustedDevice
 from portico.factors.password_rules import PasswordPolicy
+from portico.factors.proof import ProofKind
 from portico.kernel.brand import Brand
 from portico.kernel.messages import Catalogues, Message, message
-from portico.my_account.authenticator.service import OwnAuthenticator
+from portico.my_account.authenticator.service import Afterwards, OwnAuthenticator
 from portico.my_account.organizations import Ask, InTheEnd, OwnOrganization, member_words
 from portico.organizations.folding import AskedBy, fold
 from portico.organizations.model import (
@@ -85,6 +87,7 @@ class SampleDevice:
     last_signed_in_at: datetime
     is_current: bool
     is_signed_in: bool
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class SampleMethod:
     changed_at: datetime
     used_at: datetime | None
     through_mailbox: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +252,15 @@ SESSIONS = (
     SampleSession("s3", device_words(""), EARLIER, EARLIER, is_current=False),
 )
 DEVICES = (
-    SampleDevice("d1", device_words("Firefox, Linux"), EARLIER, AT, is_current=True, is_signed_in=True),
+    SampleDevice(
+        "d1", device_words("Firefox, Linux"), EARLIER, AT, is_current=True, is_signed_in=True, is_trusted=True
+    ),
     SampleDevice("d2", device_words("Safari, iPhone"), EARLIER, EARLIER, is_current=False, is_signed_in=True),
     SampleDevice("d3", device_words("Tablet"), EARLIER, EARLIER, is_current=False, is_signed_in=False),
 )
 METHODS = (
     SampleMethod("password", EARLIER, AT, through_mailbox=True),
-    SampleMethod("passkey", AT, None, through_mailbox=False),
+    SampleMethod("passkey", AT, None, through_mailbox=False, name="<b>Key</b>"),
 )
 ENTRIES = (
     SampleEntry(AT, message("history.signed_in"), device_words("Firefox, Linux")),
@@ -933,46 +939,78 @@ SECOND_FACTOR = (
     PageSample("other-methods", "signin/other_methods.html", {**_STEP, "kinds": ["totp", "recovery_code"]}),
 )
 
-_OWN_APP = OwnAuthenticator(added_at=EARLIER, used_at=AT, recovery_code_at=EARLIER, may_add=False)
+_LAPTOP = StoredPasskey(
+    id="01900000-0000-7000-8000-000000000001",
+    account_id="",
+    credential_id=b"",
+    public_key=b"",
+    sign_count=0,
+    backup_eligible=True,
+    backed_up=True,
+    user_handle=b"",
+    name="Nora's device (Firefox on Linux)",
+    created_at=EARLIER,
+    used_at=AT,
+)
+_KEY = replace(_LAPTOP, id="01900000-0000-7000-8000-000000000002", name="<b>Key</b>", backed_up=False, used_at=None)
+_METHODS = (ProofKind.PASSKEY, ProofKind.TOTP, ProofKind.EMAIL_CODE)
+_OWN_APP = OwnAuthenticator(
+    added_at=EARLIER,
+    used_at=AT,
+    recovery_code_at=EARLIER,
+    passkeys=(_LAPTOP, _KEY),
+    may_add=False,
+    usable=_METHODS,
+    preferred=ProofKind.EMAIL_CODE,
+    here=TrustedDevice(answer=Trust.TRUSTED, passkey_id=_LAPTOP.id),
+)
+_ONLY_APP = OwnAuthenticator(
+    added_at=EARLIER, may_add=False, may_add_passkey=False, here=TrustedDevice(answer=Trust.NEVER)
+)
+_ONLY_KEY = OwnAuthenticator(passkeys=(_KEY,), here=TrustedDevice(answer=Trust.LATER, ask_again_at=AT))
+_FROZEN = message("my_account.authenticator.frozen")
 _AUTHENTICATOR: Mapping[str, object] = {"own": _OWN_APP, "refusal": None, "notice": None, "failure": None}
-_APP_CHANGE: Mapping[str, object] = {"identifier": IDENTIFIER, "failure": None}
+_APP_CHANGE: Mapping[str, object] = {"identifier": IDENTIFIER, "failure": None, "passkey": "", "afterwards": None}
+_AFTERWARDS: Mapping[str, Afterwards] = {
+    "asked": Afterwards(asked_by=("North Clinic", "Harbour Practice"), is_last=True),
+    "asked-others": Afterwards(asked_by=("North Clinic",), is_last=False),
+    "none": Afterwards(asked_by=(), is_last=True),
+    "others": Afterwards(asked_by=(), is_last=False),
+}
+_NAMED: Mapping[str, object] = {
+    "place": f"/account/authenticator/passkeys/{_LAPTOP.id}",
+    "passkey": _LAPTOP,
+    "values": {"name": _LAPTOP.name},
+    "name_max": 64,
+    "identifier": IDENTIFIER,
+    "failure": None,
+}
+_DEFAULT: Mapping[str, object] = {
+    "place": "/account/authenticator/default",
+    "methods": ["automatic", *(kind.value for kind in _METHODS)],
+    "chosen": "automatic",
+    "identifier": IDENTIFIER,
+    "failure": None,
+}
+
+
+def _authenticator(name: str, own: OwnAuthenticator, **values: object) -> PageSample:
+    return PageSample(name, "my_account/authenticator.html", {**_AUTHENTICATOR, "own": own, **values}, NORA)
+
+
 AUTHENTICATOR = (
-    PageSample("authenticator", "my_account/authenticator.html", _AUTHENTICATOR, NORA),
-    PageSample(
-        "authenticator-unused",
-        "my_account/authenticator.html",
-        {
-            **_AUTHENTICATOR,
-            "own": OwnAuthenticator(added_at=EARLIER, may_add=False),
-            "notice": message("my_account.authenticator.remove_totp.done"),
-        },
-        NORA,
-    ),
-    PageSample(
-        "authenticator-none", "my_account/authenticator.html", {**_AUTHENTICATOR, "own": OwnAuthenticator()}, NORA
-    ),
-    PageSample(
-        "authenticator-not-offered",
-        "my_account/authenticator.html",
-        {**_AUTHENTICATOR, "own": OwnAuthenticator(may_add=False)},
-        NORA,
-    ),
-    PageSample(
-        "authenticator-frozen",
-        "my_account/authenticator.html",
-        {**_AUTHENTICATOR, "refusal": message("my_account.authenticator.frozen")},
-        NORA,
-    ),
-    PageSample(
+    _authenticator("authenticator", _OWN_APP),
+    _authenticator("authenticator-unused", _ONLY_APP, notice=message("my_account.authenticator.remove_passkey.done")),
+    _authenticator("authenticator-passkey", _ONLY_KEY),
+    _authenticator("authenticator-none", OwnAuthenticator()),
+    _authenticator("authenticator-not-offered", OwnAuthenticator(may_add=False, may_add_passkey=False)),
+    _authenticator("authenticator-frozen", _OWN_APP, refusal=_FROZEN),
+    _authenticator("authenticator-frozen-later", _ONLY_KEY, refusal=_FROZEN),
+    _authenticator(
         "authenticator-frozen-none",
-        "my_account/authenticator.html",
-        {
-            **_AUTHENTICATOR,
-            "own": OwnAuthenticator(),
-            "refusal": message("my_account.authenticator.frozen"),
-            "failure": Failure(message("my_account.authenticator.none")),
-        },
-        NORA,
+        OwnAuthenticator(),
+        refusal=_FROZEN,
+        failure=Failure(message("my_account.authenticator.none")),
     ),
     *(
         PageSample(
@@ -982,6 +1020,23 @@ AUTHENTICATOR = (
             NORA,
         )
         for change in FactorChange
+        if not change.value.startswith("remove")
+    ),
+    *(
+        PageSample(
+            f"authenticator-{change.replace('_', '-')}-{name}",
+            "my_account/authenticator_change.html",
+            {
+                **_APP_CHANGE,
+                "change": change,
+                "place": f"/account/authenticator/{change}",
+                "passkey": _KEY.name,
+                "afterwards": afterwards,
+            },
+            NORA,
+        )
+        for change in ("remove_totp", "remove_passkey")
+        for name, afterwards in _AFTERWARDS.items()
     ),
     PageSample(
         "authenticator-change-failed",
@@ -990,8 +1045,23 @@ AUTHENTICATOR = (
             **_APP_CHANGE,
             "change": "remove_totp",
             "place": "/account/authenticator/remove",
+            "afterwards": _AFTERWARDS["none"],
             "failure": _failed("current_password", "my_account.password.current_wrong"),
         },
+        NORA,
+    ),
+    PageSample("passkey", "my_account/passkey.html", _NAMED, NORA),
+    PageSample(
+        "passkey-failed",
+        "my_account/passkey.html",
+        {**_NAMED, "values": {"name": ""}, "failure": _failed("name", "my_account.authenticator.passkeys.no_name")},
+        NORA,
+    ),
+    PageSample("authenticator-default", "my_account/authenticator_default.html", _DEFAULT, NORA),
+    PageSample(
+        "authenticator-default-failed",
+        "my_account/authenticator_default.html",
+        {**_DEFAULT, "failure": _failed("current_password", "my_account.password.current_wrong")},
         NORA,
     ),
 )

@@ -185,6 +185,10 @@ async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> Asyn
     yield "change-own-password-failed"
     await teller.page.goto("/account/sessions")
     yield "sessions"
+    await teller.page.goto("/account/authenticator")
+    yield "authenticator"
+    await teller.page.goto("/account/authenticator/passkeys/add")
+    yield "authenticator-add-passkey"
     await teller.page.goto("/account/history")
     yield "history"
     await teller.page.goto("/account/export")

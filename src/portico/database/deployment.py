@@ -1,9 +1,11 @@
-"""Facts about the deployment as a whole: by which keys it sealed, what time it has told. Names and short texts."""
+"""Facts about the deployment as a whole: its sealing keys, its passkeys' domain, its time. Names and short texts."""
 
 from portico.database.port import Reader, Transaction
 
 SEALING_KEY = "sealing_key"
 """The fingerprint of the key that sealed last; without that key nothing sealed can be opened."""
+PASSKEY_DOMAIN = "passkey_domain"
+"""The domain that passkeys are made for; they work for no other."""
 CLOCK_FLOOR = "clock_floor"
 """The latest instant the clock has told, in microseconds since 1970."""
 CLOCK_OFFSET = "clock_offset"

@@ -1,4 +1,4 @@
-"""The demo's two clinics: what each asks of whom, and who belongs to which."""
+"""The demo's three clinics: what each asks of whom, and who belongs to which."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ from portico.kernel.clock import Clock
 from portico.organizations.model import Feature, MemberType, Organization, Role
 from portico.organizations.policies.model import Draft
 from portico.organizations.policies.service import Policies
-from portico.organizations.policy import PolicyFields, Preset, preset_fields
+from portico.organizations.policy import Mfa, PolicyFields, Preset, preset_fields
 from portico.organizations.rules import AT_THE_MACHINE
 from portico.organizations.service import Organizations
 
@@ -31,6 +31,7 @@ class DemoClinic:
     asks: PolicyFields
     announces: PolicyFields | None = None
     members: tuple[DemoMember, ...] = field(default=())
+    features: frozenset[Feature] = frozenset({Feature.PASSWORD_ENFORCEMENT})
 
 
 NORTH = DemoClinic(
@@ -57,8 +58,17 @@ HARBOUR = DemoClinic(
         DemoMember("sven.holm", MemberType.PROVIDER),
     ),
 )
-CLINICS = (NORTH, HARBOUR)
-_FEATURES = frozenset({Feature.PASSWORD_ENFORCEMENT})
+LAKESIDE = DemoClinic(
+    "Lakeside Clinic",
+    PolicyFields(mfa=Mfa.REQUIRED),
+    members=(
+        DemoMember("ravi.menon", MemberType.PROVIDER, Role.OWNER),
+        DemoMember("elif.demir", MemberType.PROVIDER),
+        DemoMember("greta.vogel", MemberType.PROVIDER),
+    ),
+    features=frozenset({Feature.MFA}),
+)
+CLINICS = (NORTH, HARBOUR, LAKESIDE)
 
 
 class DemoClinics:
@@ -98,7 +108,7 @@ class DemoClinics:
         """A clinic with its members; None if there is one of this name."""
         if await self._organizations.find_by_name(tx, clinic.name) is not None:
             return None
-        organization = await self._organizations.add_organization(tx, now, name=clinic.name, features=_FEATURES)
+        organization = await self._organizations.add_organization(tx, now, name=clinic.name, features=clinic.features)
         for member in clinic.members:
             account = await self._accounts.find_by_identifier(tx, member.handle)
             if account is not None:

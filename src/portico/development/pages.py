@@ -11,7 +11,7 @@ from starlette.responses import Response
 from portico.accounts.service import Accounts
 from portico.database.engine import Database
 from portico.development.clock_control import advance
-from portico.development.people import PEOPLE
+from portico.development.people import PEOPLE, DemoPerson
 from portico.factors.totp import TotpFactor, code_at
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import BadInput, NotFound
@@ -126,7 +126,7 @@ class DevelopmentPages:
                 person.address,
                 person.password,
                 message(person.about),
-                await self._find_code(person.address),
+                await self._find_code(person),
             )
             for person in PEOPLE
         ]
@@ -134,11 +134,11 @@ class DevelopmentPages:
             request, "development/index.html", people=people, now=self._clock.now(), mailbox=MAILBOX
         )
 
-    async def _find_code(self, address: str) -> str:
-        """What the phone of a demo person would show, so that the demo needs none."""
-        account = await self._accounts.find_by_identifier(self._database, address)
+    async def _find_code(self, person: DemoPerson) -> str:
+        """What the phone of a demo person would show, by the phone's own clock, so that the demo needs none."""
+        account = await self._accounts.find_by_identifier(self._database, person.address)
         secret = await self._totp.find_secret(self._database, account.id) if account else None
-        return code_at(secret, self._clock.now()) if secret else ""
+        return code_at(secret, self._clock.now() + person.phone_off) if secret else ""
 
     async def show_mailbox(self, request: Request) -> Response:
         """All mails, newest first; whoever asks for a mail on the page before finds it here."""

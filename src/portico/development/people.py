@@ -1,20 +1,26 @@
-"""The demo's people: one in each interesting state, at two imaginary clinics."""
+"""The demo's people: one in each interesting state, at three imaginary clinics."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from portico.accounts.model import AccountState
 from portico.accounts.service import Accounts
 from portico.database.engine import Database, Transaction
 from portico.factors.model import PasswordProperties
 from portico.factors.password import PasswordFactor
+from portico.factors.recovery_code import RecoveryCodeFactor, draw_code
+from portico.factors.totp import TotpFactor, draw_secret, step_at
+from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
 from portico.signin.facts import ChangeReason
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """Somebody to sign in as. ``about`` is a message code."""
+    """Somebody to sign in as. ``about`` is a message code.
+
+    Whoever ``has_app`` has set an authenticator app up; ``phone_off`` is how far the clock of the phone is off.
+    """
 
     first_name: str
     last_name: str
@@ -26,6 +32,8 @@ class DemoPerson:
     state: AccountState = AccountState.ACTIVE
     must_change: ChangeReason | None = None
     is_operator: bool = False
+    has_app: bool = False
+    phone_off: timedelta = timedelta(0)
 
     @property
     def name(self) -> str:
@@ -60,17 +68,41 @@ PEOPLE: tuple[DemoPerson, ...] = (
     DemoPerson(
         "Helen", "Park", "helen@harbour-practice.example", "helen.park", "Velvet-Anchor-38", "development.about.owner",
     ),
+    DemoPerson(
+        "Elif", "Demir", "elif@lakeside-clinic.example", "elif.demir", "Amber-Lantern-71", "development.about.mfa_new",
+    ),
+    DemoPerson(
+        "Ravi", "Menon", "ravi@lakeside-clinic.example", "ravi.menon", "Quiet-Meadow-46", "development.about.mfa",
+        has_app=True,
+    ),
+    DemoPerson(
+        "Greta", "Vogel", "greta@lakeside-clinic.example", "greta.vogel", "Winter-Saddle-95",
+        "development.about.clock_off", has_app=True, phone_off=-timedelta(minutes=4),
+    ),
 )  # fmt: skip
 
 
 class DemoPeople:
     """Moves the people in."""
 
-    def __init__(self, *, database: Database, clock: Clock, accounts: Accounts, password: PasswordFactor) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        chance: Chance,
+        accounts: Accounts,
+        password: PasswordFactor,
+        totp: TotpFactor,
+        recovery_code: RecoveryCodeFactor,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._accounts = accounts
         self._password = password
+        self._chance = chance
+        self._totp = totp
+        self._recovery_code = recovery_code
 
     async def seed(self) -> int:
         """Add everybody who is not there yet; gives how many were added."""
@@ -99,6 +131,10 @@ class DemoPeople:
             if new is not None:
                 properties = PasswordProperties(must_change=person.must_change.value if person.must_change else None)
                 await self._password.set_password(tx, now, account.id, new, properties)
+            if person.has_app:
+                secret = draw_secret(self._chance)
+                await self._totp.enrol(tx, now, account.id, secret, step_at(now + person.phone_off) - 1)
+                await self._recovery_code.save(tx, now, account.id, draw_code(self._chance))
             if person.state is not AccountState.ACTIVE:
                 await self._accounts.set_state(tx, now, account.id, person.state)
 

@@ -77,7 +77,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     the credential's at the time it was compared; ``settle`` fails when it has moved on. ``upgrade`` is a fresh hash
     of the same secret, where the stored one is outdated. ``burns`` is what ``settle`` uses up; ``step`` is the step of
     time a code of an authenticator app was good for, or the counter of a passkey; ``backed_up`` is what a passkey says
-    of itself.
+    of itself. ``misses`` is the credential whose ``step`` ``settle`` uses up although the answer was not good.
     """
 
     proof: Proof | None = None
@@ -89,6 +89,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     burns: bytes | None = None
     step: int = 0
     backed_up: bool = False
+    misses: str | None = None
 
 
 class Factor(Protocol):
@@ -103,5 +104,5 @@ class Factor(Protocol):
         ...
 
     async def settle(self, tx: Transaction, judgement: Judgement, now: datetime) -> bool:
-        """Use the proof up; False when somebody was faster or the credential changed meanwhile."""
+        """Use the proof up; False when somebody was faster, the credential changed, or nothing is proven."""
         ...

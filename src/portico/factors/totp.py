@@ -2,18 +2,22 @@
 
 SHA-1, six digits, 30 seconds, a secret of 160 bits that is sealed wherever it lies. A code of the step before or after
 the present one is taken as well; a step is good once, and none before it is good after it. A code that would be right a
-few minutes earlier or later tells that the phone's clock is off, which is said and never accepted.
+few minutes earlier or later tells that the phone's clock is off, which is said and never accepted. Whoever guesses one
+of the near future is told the same, so its step is used up: what was said of a code never becomes worth anything.
 """
 
 import base64
 import hmac
+import math
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
 import pyotp
 
 from portico.database.engine import Reader, Transaction
 from portico.factors.contract import Judgement, ProofAnswer, Subject, TotpAnswer
+from portico.factors.model import TotpCredential
 from portico.factors.proof import Failure, Proof, ProofClass, ProofKind
 from portico.factors.second import store
 from portico.kernel.chance import Chance
@@ -58,20 +62,31 @@ def step_at(now: datetime) -> int:
 
 def match(secret: bytes, typed: str, now: datetime) -> int | Failure:
     """The step of time a typed code is good for; or why it is not."""
-    code = "".join(typed.split())
-    if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
+    present, nearest = step_at(now), recognise(secret, typed, now)
+    if nearest is None:
         return WRONG
-    present = step_at(now)
-    near = range(max(present - _RECOGNISED, 0), present + _RECOGNISED + 1)
-    found = [step for step in near if hmac.compare_digest(_code(secret, step), code)]
-    if not found:
-        return WRONG
-    nearest = min(found, key=lambda step: abs(step - present))
     if abs(nearest - present) <= _DRIFT:
         return nearest
     direction = "behind" if nearest < present else "ahead"
     minutes = max(1, round(abs(nearest - present) * PERIOD / 60))
     return Failure(code=f"totp.clock_{direction}", params={"count": minutes}, field="code")
+
+
+def recognise(secret: bytes, typed: str, now: datetime) -> int | None:
+    """The step of time, of those within a few minutes, that a typed code belongs to; the nearest, if it is several."""
+    code = "".join(typed.split())
+    if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
+        return None
+    present = step_at(now)
+    near = range(max(present - _RECOGNISED, 0), present + _RECOGNISED + 1)
+    found = [step for step in near if hmac.compare_digest(_code(secret, step), code)]
+    return min(found, key=lambda step: abs(step - present)) if found else None
+
+
+def wait_for(step: int, now: datetime) -> Failure:
+    """That codes are taken again once a step of the near future, which is used up, has passed."""
+    left = (step + 1) * PERIOD - now.timestamp()
+    return Failure(code="totp.wait", params={"count": max(1, math.ceil(left / 60))}, field="code")
 
 
 class TotpFactor:
@@ -94,15 +109,24 @@ class TotpFactor:
         if stored is None or secret is None:
             return Judgement(failure=WRONG, account_id=subject.account_id)
         at = now()
-        step = match(secret, answer.code, at)
+        step, present = match(secret, answer.code, at), step_at(at)
         if isinstance(step, Failure):
-            return Judgement(failure=step, account_id=subject.account_id)
+            return self._missed(stored, secret, answer.code, at, step)
         if step <= stored.used_step:
-            return Judgement(failure=USED, account_id=subject.account_id)
+            is_future = stored.used_step > present + _DRIFT
+            return Judgement(
+                failure=wait_for(stored.used_step, at) if is_future else USED, account_id=subject.account_id
+            )
         return Judgement(proof=totp_proof(stored.id, at), account_id=subject.account_id, step=step)
 
     async def settle(self, tx: Transaction, judgement: Judgement, now: datetime) -> bool:
-        """Use the step up; False if it, or a later one, was used meanwhile, or the app was removed."""
+        """Use the step up; False if it, or a later one, was used meanwhile, or the app was removed.
+
+        One of the near future is used up without being good for anything.
+        """
+        if judgement.misses is not None:
+            await store.burn_step(tx, judgement.misses, judgement.step)
+            return False
         credential_id = judgement.proof.credential if judgement.proof else None
         return credential_id is not None and await store.spend_step(tx, credential_id, judgement.step, now)
 
@@ -124,6 +148,14 @@ class TotpFactor:
         """The secret of an account's app: for the development page, which shows what a phone would."""
         stored = await store.find_totp(reader, account_id)
         return self._unseal(stored.sealed, account_id) if stored else None
+
+    def _missed(self, stored: TotpCredential, secret: bytes, typed: str, at: datetime, failure: Failure) -> Judgement:
+        """What is found where a code is not good; one of the near future is to be used up."""
+        step = recognise(secret, typed, at)
+        if step is None or step <= step_at(at):
+            return Judgement(failure=failure, account_id=stored.account_id)
+        waiting = msgspec.structs.replace(wait_for(max(step, stored.used_step), at), code="totp.clock_ahead_wait")
+        return Judgement(failure=waiting, account_id=stored.account_id, misses=stored.id, step=step)
 
     def _unseal(self, sealed: bytes, account_id: str) -> bytes | None:
         return self._keys.unseal(sealed, purpose=_PURPOSE, context=account_id)

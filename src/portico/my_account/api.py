@@ -53,7 +53,10 @@ class SessionsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
-    """One device one has signed in on; ``sessions`` counts those that live there."""
+    """One device one has signed in on; ``sessions`` counts those that live there.
+
+    ``is_trusted``: one signs in there with a passkey.
+    """
 
     id: str
     kind: SessionKind
@@ -62,6 +65,7 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     last_signed_in_at: datetime
     sessions: int
     is_current: bool
+    is_trusted: bool
 
 
 class DevicesView(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +170,7 @@ class MyAccountApi:
     async def list_devices(self, request: Request) -> Response:
         """The devices one has signed in on."""
         signed_in = await self._gate.get_signed_in(request)
+        trusted = await self._my_account.list_trusted(signed_in)
         devices = [
             DeviceView(
                 id=device.id,
@@ -175,6 +180,7 @@ class MyAccountApi:
                 last_signed_in_at=device.last_signed_in_at,
                 sessions=device.sessions,
                 is_current=device.id == signed_in.session.device_id,
+                is_trusted=device.secret_hash in trusted,
             )
             for device in await self._my_account.list_devices(signed_in)
         ]

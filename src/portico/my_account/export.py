@@ -6,7 +6,7 @@ Nothing that opens anything is in it: no hash, no token, no code. Lists that cou
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from portico.audit.model import Event, EventKind, RecordedEvent
 from portico.audit.service import Audit
 from portico.database.engine import Database
 from portico.factors.methods import count_former_passwords, list_methods
+from portico.factors.passkeys import devices
+from portico.factors.passkeys.model import DeviceAnswer
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
@@ -27,7 +29,7 @@ from portico.mail.service import Mail
 from portico.my_account.address.store import list_changes
 from portico.my_account.step_up import prove_password
 from portico.reminders.service import Reminders
-from portico.sessions.model import SignedIn
+from portico.sessions.model import KnownDevice, SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.service import SignIn
 from portico.signin.situation import Visitor
@@ -67,13 +69,27 @@ class ExportedPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportedMethod(msgspec.Struct, frozen=True, kw_only=True):
-    """A way to sign in, without its secret."""
+    """A way to sign in, without its secret; passkeys have a name."""
 
     kind: str
     added_at: datetime
     changed_at: datetime
     used_at: datetime | None
     through_mailbox: bool
+    name: str
+
+
+class ExportedTrust(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered on a device that was asked to be trusted, and the passkey that is used on it, by its name.
+
+    ``device_id`` is the device's, where the account still knows it.
+    """
+
+    answer: str
+    answered_at: datetime
+    ask_again_at: datetime | None
+    passkey: str | None
+    device_id: str | None
 
 
 class ExportedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +175,8 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     account: ExportedAccount
     picture: ExportedPicture | None
     sign_in_methods: list[ExportedMethod]
+    default_method: str | None
+    trusted_devices: list[ExportedTrust]
     former_passwords: int
     sessions: list[ExportedSession]
     devices: list[ExportedDevice]
@@ -217,7 +235,7 @@ class OwnData:
         picture = await self._pictures.find_picture(database, account_id)
         methods = await list_methods(database, account_id)
         sessions = await self._sessions.list_open(database, account_id, now)
-        devices = await self._sessions.list_devices(database, account_id, now)
+        known = await self._sessions.list_devices(database, account_id, now)
         events = await self._audit.list_events(database, account_id, self._list_max + 1)
         mails = await self._mail.list_mails_of(database, account_id, self._list_max + 1)
         return Export(
@@ -228,9 +246,11 @@ class OwnData:
             account=_exported(account, ExportedAccount),
             picture=_picture(picture) if picture else None,
             sign_in_methods=[_exported(method, ExportedMethod) for method in methods],
+            default_method=await devices.find_preferred(database, account_id),
+            trusted_devices=[_trust(answer, known) for answer in await devices.list_devices(database, account_id)],
             former_passwords=await count_former_passwords(database, account_id),
             sessions=[_exported(session, ExportedSession) for session in sessions],
-            devices=[_exported(device, ExportedDevice) for device in devices],
+            devices=[_exported(device, ExportedDevice) for device in known],
             address_changes=[
                 _exported(change, ExportedAddressChange) for change in await list_changes(database, account_id)
             ],
@@ -263,6 +283,16 @@ async def write_export(document: Export) -> bytes:
 def _exported(record: Any, shape: Any) -> Any:
     """The fields of a record that an exported one has too."""
     return shape(**{name: getattr(record, name) for name in shape.__struct_fields__})
+
+
+def _trust(answer: DeviceAnswer, known: Iterable[KnownDevice]) -> ExportedTrust:
+    return ExportedTrust(
+        answer=answer.answer.value,
+        answered_at=answer.answered_at,
+        ask_again_at=answer.ask_again_at,
+        passkey=answer.passkey,
+        device_id=next((device.id for device in known if device.secret_hash == answer.device_hash), None),
+    )
 
 
 def _picture(picture: Picture) -> ExportedPicture:

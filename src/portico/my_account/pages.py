@@ -1,5 +1,6 @@
 """My Account in a browser: the overview, one's password, sessions and devices."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,6 +54,7 @@ class ShownDevice:
     last_signed_in_at: datetime
     is_current: bool
     is_signed_in: bool
+    is_trusted: bool = False
 
 
 class MyAccountPages:
@@ -144,13 +146,14 @@ class MyAccountPages:
         signed_in = await self._room.gate.get_signed_in(request)
         notice = self._room.pages.find_notice(request)
         sessions = await self._my_account.list_sessions(signed_in)
+        trusted = await self._my_account.list_trusted(signed_in)
         return self._room.show(
             request,
             signed_in,
             "my_account/sessions.html",
             sessions=[_shown(session, signed_in.session.id) for session in sessions],
             devices=[
-                _shown_device(device, signed_in.session.device_id)
+                _shown_device(device, signed_in.session.device_id, trusted)
                 for device in await self._my_account.list_devices(signed_in)
             ],
             notice=notice.said_message(),
@@ -205,7 +208,7 @@ def _shown(session: OpenSession, current_id: str) -> ShownSession:
     )
 
 
-def _shown_device(device: KnownDevice, current_id: str) -> ShownDevice:
+def _shown_device(device: KnownDevice, current_id: str, trusted: Container[bytes]) -> ShownDevice:
     return ShownDevice(
         id=device.id,
         device=device_words(device.name),
@@ -213,4 +216,5 @@ def _shown_device(device: KnownDevice, current_id: str) -> ShownDevice:
         last_signed_in_at=device.last_signed_in_at,
         is_current=device.id == current_id,
         is_signed_in=device.sessions > 0,
+        is_trusted=device.secret_hash in trusted,
     )

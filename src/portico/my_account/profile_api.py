@@ -75,12 +75,13 @@ class PictureView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MethodView(msgspec.Struct, frozen=True, kw_only=True):
-    """A way to sign in. ``through_mailbox``: it was set by way of the mailbox alone.
+    """A way to sign in; passkeys have a ``name``. ``through_mailbox``: it was set by way of the mailbox alone.
 
     ``expires_at``: when the password has to be changed, because ``expires_asked_by`` ask for that.
     """
 
     kind: ProofKind
+    name: str
     added_at: datetime
     changed_at: datetime
     used_at: datetime | None
@@ -197,6 +198,7 @@ class ProfileApi:
         views = [
             MethodView(
                 kind=method.kind,
+                name=method.name,
                 added_at=method.added_at,
                 changed_at=method.changed_at,
                 used_at=method.used_at,

@@ -5,6 +5,8 @@ import msgspec
 from portico.accounts.service import Accounts
 from portico.database.engine import Database, Transaction
 from portico.factors.model import own_data_of
+from portico.factors.passkeys import devices
+from portico.factors.passkeys.model import Trust
 from portico.factors.proof import Failure
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound, NotSignedIn
@@ -97,6 +99,11 @@ class MyAccount:
         """End all of one's sessions but the present one; gives how many."""
         now = self._clock.now()
         return await self._database.transact(lambda tx: self._sessions.end_others(tx, now, signed_in.session))
+
+    async def list_trusted(self, signed_in: SignedIn) -> frozenset[bytes]:
+        """What the devices are recognised by on which one signs in with a passkey."""
+        answers = await devices.list_devices(self._database, signed_in.account.id)
+        return frozenset(each.device_hash for each in answers if each.answer is Trust.TRUSTED and each.passkey)
 
     async def list_devices(self, signed_in: SignedIn) -> list[KnownDevice]:
         """The devices one has signed in on."""

@@ -76,9 +76,13 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """A device on which an account has signed in under its present epoch; ``sessions`` counts those that live there."""
+    """A device on which an account has signed in under its present epoch; ``sessions`` counts those that live there.
+
+    ``secret_hash`` is the hash of what it is recognised by.
+    """
 
     id: str
+    secret_hash: bytes
     kind: SessionKind
     name: str
     first_signed_in_at: datetime

@@ -219,6 +219,10 @@ class Sessions:
         """The devices an account knows, the last used first."""
         return await store.list_devices(reader, account_id, now)
 
+    async def find_device_hash(self, reader: Reader, session: Session) -> bytes | None:
+        """The hash of what the device is recognised by that a session lives on."""
+        return await store.find_device_hash(reader, session.device_id)
+
     async def list_device_names(self, reader: Reader, account_id: str, session_ids: Collection[str]) -> dict[str, str]:
         """The names of the devices of these sessions, where they are still kept."""
         return await store.list_device_names(reader, account_id, session_ids)

@@ -153,6 +153,12 @@ async def list_open(reader: Reader, account_id: str, now: datetime) -> list[Open
     ]
 
 
+async def find_device_hash(reader: Reader, device_id: str) -> bytes | None:
+    """The hash of what a device is recognised by."""
+    row = await reader.find_row("SELECT secret_hash FROM devices WHERE id = $1", device_id)
+    return bytes(row["secret_hash"]) if row else None
+
+
 async def list_device_names(reader: Reader, account_id: str, session_ids: Collection[str]) -> dict[str, str]:
     """The names of the devices of an account's sessions, by session; of those that are still kept."""
     if not session_ids:
@@ -170,7 +176,7 @@ async def list_device_names(reader: Reader, account_id: str, session_ids: Collec
 async def list_devices(reader: Reader, account_id: str, now: datetime) -> list[KnownDevice]:
     """The devices an account knows under its present epoch, the last used first."""
     rows = await reader.list_rows(
-        "SELECT d.id, d.kind, d.name, k.first_signed_in_at, k.last_signed_in_at, "
+        "SELECT d.id, d.secret_hash, d.kind, d.name, k.first_signed_in_at, k.last_signed_in_at, "
         "(SELECT COUNT(*) FROM sessions s WHERE s.account_id = k.account_id AND s.device_id = k.device_id "
         f"AND s.epoch = k.epoch AND {_ALIVE.format(now='$2')}) AS sessions "
         "FROM device_accounts k JOIN accounts a ON a.id = k.account_id AND a.epoch = k.epoch "
@@ -181,6 +187,7 @@ async def list_devices(reader: Reader, account_id: str, now: datetime) -> list[K
     return [
         KnownDevice(
             id=row["id"],
+            secret_hash=bytes(row["secret_hash"]),
             kind=SessionKind(row["kind"]),
             name=row["name"],
             first_signed_in_at=from_micros(row["first_signed_in_at"]),

@@ -296,7 +296,8 @@ class SignIn:
             claimed = await self._turns.claim_anew(tx, attempt, answer, now) if proof else await claim(tx, attempt)
             if claimed is None:
                 return await self._turns.present(tx, attempt, now)
-            if proof is None or not await factor.settle(tx, judgement, now):
+            is_settled = await factor.settle(tx, judgement, now)
+            if proof is None or not is_settled:
                 return await self._turns.record_failure(tx, claimed, judgement, now)
             await self._tries.give_back(tx, now, taken)
             proven = await self._named(tx, with_proof(claimed, proof, judgement))

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from portico.database.engine import Reader, Transaction
 from portico.factors.passkeys import store
-from portico.factors.passkeys.model import Trust, TrustedDevice
+from portico.factors.passkeys.model import DeviceAnswer, Trust, TrustedDevice
 from portico.factors.proof import ProofKind
 
 REMIND_AFTER = timedelta(days=7)
@@ -40,6 +40,16 @@ async def put_off(tx: Transaction, now: datetime, account_id: str, device_hash: 
         else TrustedDevice(answer=Trust.LATER, ask_again_at=now + REMIND_AFTER)
     )
     await store.put_device(tx, account_id, device_hash, device, now)
+
+
+async def list_devices(reader: Reader, account_id: str) -> list[DeviceAnswer]:
+    """What an account answered on its devices, the last answer first."""
+    return await store.list_devices(reader, account_id)
+
+
+async def ask_again(tx: Transaction, account_id: str, device_hash: bytes) -> bool:
+    """Forget that a device is not to be trusted; False if nobody has said so."""
+    return await store.forget_answer(tx, account_id, device_hash)
 
 
 async def find_preferred(reader: Reader, account_id: str) -> ProofKind | None:

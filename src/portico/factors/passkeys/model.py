@@ -90,3 +90,13 @@ class TrustedDevice(msgspec.Struct, frozen=True, kw_only=True):
     answer: Trust
     passkey_id: str | None = None
     ask_again_at: datetime | None = None
+
+
+class DeviceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody answered on one of their devices; ``passkey`` is the name of the one that is used on it."""
+
+    device_hash: bytes
+    answer: Trust
+    answered_at: datetime
+    ask_again_at: datetime | None = None
+    passkey: str | None = None

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from portico.database.engine import Reader, Row, Transaction
-from portico.factors.passkeys.model import FoundPasskey, NewPasskey, StoredPasskey, Trust, TrustedDevice
+from portico.factors.passkeys.model import DeviceAnswer, FoundPasskey, NewPasskey, StoredPasskey, Trust, TrustedDevice
 from portico.factors.proof import ProofKind
 from portico.kernel.clock import from_micros, to_micros
 
@@ -26,6 +26,37 @@ async def list_passkeys(reader: Reader, account_id: str) -> list[FoundPasskey]:
     """An account's passkeys, oldest first."""
     rows = await reader.list_rows(_SELECT + "WHERE p.account_id = $1 ORDER BY p.created_at, p.id", account_id)
     return [_found(row) for row in rows]
+
+
+async def has_any(reader: Reader) -> bool:
+    """Whether anybody has a passkey."""
+    return await reader.find_row("SELECT id FROM passkeys LIMIT 1") is not None
+
+
+async def list_devices(reader: Reader, account_id: str) -> list[DeviceAnswer]:
+    """What an account answered on its devices, the last answer first; a passkey that is gone has no name."""
+    rows = await reader.list_rows(
+        "SELECT d.device_hash, d.answer, d.ask_again_at, d.answered_at, p.name FROM trusted_devices d "
+        "LEFT JOIN passkeys p ON p.id = d.passkey_id AND p.account_id = d.account_id "
+        "WHERE d.account_id = $1 ORDER BY d.answered_at DESC, d.device_hash",
+        account_id,
+    )
+    return [
+        DeviceAnswer(
+            device_hash=bytes(row["device_hash"]),
+            answer=Trust(row["answer"]),
+            answered_at=from_micros(row["answered_at"]),
+            ask_again_at=None if row["ask_again_at"] is None else from_micros(row["ask_again_at"]),
+            passkey=row["name"],
+        )
+        for row in rows
+    ]
+
+
+async def forget_answer(tx: Transaction, account_id: str, device_hash: bytes) -> bool:
+    """Forget that a device is not to be trusted; False if nobody has said so."""
+    sql = "DELETE FROM trusted_devices WHERE account_id = $1 AND device_hash = $2 AND answer <> 'trusted'"
+    return await tx.execute(sql, account_id, device_hash) == 1
 
 
 async def find_handle(reader: Reader, account_id: str) -> bytes | None:

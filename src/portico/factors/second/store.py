@@ -46,6 +46,11 @@ async def spend_step(tx: Transaction, credential_id: str, step: int, now: dateti
     return await tx.execute(sql, step, to_micros(now), credential_id) == 1
 
 
+async def burn_step(tx: Transaction, credential_id: str, step: int) -> None:
+    """Let no code of a step of time, or of one before it, be good any more."""
+    await tx.execute("UPDATE credentials SET used_step = $1 WHERE id = $2 AND used_step < $1", step, credential_id)
+
+
 async def find_recovery_code(reader: Reader, account_id: str) -> RecoveryCredential | None:
     """An account's recovery code."""
     sql = "SELECT id, account_id, secret FROM credentials WHERE account_id = $1 AND kind = $2"

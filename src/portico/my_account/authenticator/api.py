@@ -7,9 +7,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from portico.factors.proof import Failure
+from portico.factors.passkeys.model import StoredPasskey, Trust, TrustedDevice
+from portico.factors.proof import Failure, ProofKind
 from portico.kernel.chance import Chance
-from portico.kernel.errors import BadInput, Busy, NotSignedIn, Throttled, TooLarge
+from portico.kernel.errors import BadInput, Busy, NotFound, NotSignedIn, Throttled, TooLarge
 from portico.kernel.messages import Catalogues
 from portico.kernel.tokens import new_token
 from portico.my_account.authenticator.service import Authenticators
@@ -26,17 +27,46 @@ PLACE = "/api/v1/account/authenticator"
 _CHANGES = {
     "add": (FactorChange.ADD_TOTP, "Begin to set up an authenticator app."),
     "remove": (FactorChange.REMOVE_TOTP, "Begin to remove the authenticator app and its recovery code."),
+    "passkeys": (FactorChange.ADD_PASSKEY, "Begin to make a passkey."),
+    "passkeys/{passkey_id}/remove": (FactorChange.REMOVE_PASSKEY, "Begin to remove a passkey."),
     "recovery-code": (FactorChange.NEW_RECOVERY_CODE, "Begin to make a new recovery code."),
 }
 
 
+class PasskeyView(msgspec.Struct, frozen=True, kw_only=True):
+    """One of one's passkeys. ``is_synced``: it is kept by an account elsewhere too, and not on one device alone."""
+
+    id: str
+    name: str
+    added_at: datetime
+    used_at: datetime | None
+    is_synced: bool
+
+
+class DeviceAnswerView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered on this device when it was asked whether to trust it; a put-off ends at ``ask_again_at``."""
+
+    answer: Trust
+    passkey_id: str | None
+    ask_again_at: datetime | None
+
+
 class AuthenticatorView(msgspec.Struct, frozen=True, kw_only=True):
-    """One's authenticator app and recovery code, by when they were set up. ``may_add``: whether one can be now."""
+    """One's second factors: the app and the recovery code by when they were set up, the passkeys by their names.
+
+    ``may_add`` and ``may_add_passkey``: whether one can be set up now. ``usable_methods`` are those one may be asked
+    for first; ``default_method`` is the one that was chosen, none where it is left to the device.
+    """
 
     added_at: datetime | None
     used_at: datetime | None
     recovery_code_at: datetime | None
+    passkeys: list[PasskeyView]
     may_add: bool
+    may_add_passkey: bool
+    usable_methods: tuple[ProofKind, ...]
+    default_method: ProofKind | None
+    this_device: DeviceAnswerView | None
     refusal: FailureView | None
 
 
@@ -80,7 +110,7 @@ class AuthenticatorApi:
         sent = (BadInput, TooLarge, NotSignedIn, Busy, Throttled)
         rows = [
             Endpoint(
-                "GET", PLACE, self.show, Access.SIGNED_IN, "One's authenticator app and recovery code.",
+                "GET", PLACE, self.show, Access.SIGNED_IN, "One's second factors, and how one is asked for them.",
                 output=AuthenticatorView, errors=(NotSignedIn, Busy),
             )
         ]  # fmt: skip
@@ -88,7 +118,8 @@ class AuthenticatorApi:
             rows.append(
                 Endpoint(
                     "POST", f"{PLACE}/{name}", self._handler(change), Access.SIGNED_IN, summary,
-                    body=ChangeBody, output=ChangeBegunView, errors=sent,
+                    body=ChangeBody, output=ChangeBegunView,
+                    errors=(*sent, NotFound) if change is FactorChange.REMOVE_PASSKEY else sent,
                 )
             )  # fmt: skip
         return tuple(rows)
@@ -100,7 +131,12 @@ class AuthenticatorApi:
             added_at=own.added_at,
             used_at=own.used_at,
             recovery_code_at=own.recovery_code_at,
+            passkeys=[passkey_view(passkey) for passkey in own.passkeys],
             may_add=own.may_add and own.refusal is None,
+            may_add_passkey=own.may_add_passkey and own.refusal is None,
+            usable_methods=own.usable,
+            default_method=own.preferred,
+            this_device=_device_view(own.here) if own.here else None,
             refusal=self._failure(request, own.refusal),
         )
         return json_response(view)
@@ -112,7 +148,8 @@ class AuthenticatorApi:
             body: ChangeBody = await read_json(request, ChangeBody)
             ticket = new_token(self._chance)
             visitor = await self._visitors.native(request, ticket=ticket)
-            begun = await self._authenticators.begin(visitor, change, body.current_password)
+            passkey_id = request.path_params.get("passkey_id")
+            begun = await self._authenticators.begin(visitor, change, body.current_password, passkey_id=passkey_id)
             if isinstance(begun, Failure):
                 return json_response(ChangeBegunView(failure=self._failure(request, begun)))
             return json_response(ChangeBegunView(attempt=self._sign_in_api.view(request, begun, ticket=ticket)))
@@ -121,3 +158,18 @@ class AuthenticatorApi:
 
     def _failure(self, request: Request, failure: Failure | None) -> FailureView | None:
         return failure_view(failure, self._catalogues, self._pages.language(request))
+
+
+def passkey_view(passkey: StoredPasskey) -> PasskeyView:
+    """A passkey as its owner's programs see it."""
+    return PasskeyView(
+        id=passkey.id,
+        name=passkey.name,
+        added_at=passkey.created_at,
+        used_at=passkey.used_at,
+        is_synced=passkey.backed_up,
+    )
+
+
+def _device_view(here: TrustedDevice) -> DeviceAnswerView:
+    return DeviceAnswerView(answer=here.answer, passkey_id=here.passkey_id, ask_again_at=here.ask_again_at)

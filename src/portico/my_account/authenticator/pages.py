@@ -12,10 +12,13 @@ from portico.signin.door import Visitors
 from portico.web.body import Form
 from portico.web.routing import Access, Endpoint
 
+PASSKEYS = ROOM + "/passkeys"
 PLACES = {
     FactorChange.ADD_TOTP: ROOM + "/add",
     FactorChange.REMOVE_TOTP: ROOM + "/remove",
     FactorChange.NEW_RECOVERY_CODE: ROOM + "/recovery-code",
+    FactorChange.ADD_PASSKEY: PASSKEYS + "/add",
+    FactorChange.REMOVE_PASSKEY: PASSKEYS + "/{passkey_id}/remove",
 }
 
 
@@ -62,7 +65,8 @@ class AuthenticatorPages:
     async def show_change(self, request: Request) -> Response:
         """The form that begins a change; back to what there is where it cannot be made."""
         signed_in = await self._room.gate.get_signed_in(request)
-        change = _change(request)
+        change, passkey_id = _change(request), request.path_params.get("passkey_id")
+        passkey = await self._authenticators.get_passkey(signed_in, passkey_id) if passkey_id else None
         refusal = await self._authenticators.find_refusal(signed_in, change)
         if refusal is not None:
             return self._room.refuse(request, ROOM, refusal)
@@ -71,7 +75,9 @@ class AuthenticatorPages:
             signed_in,
             "my_account/authenticator_change.html",
             change=change.value,
-            place=PLACES[change],
+            place=request.url.path,
+            passkey=passkey.name if passkey else "",
+            afterwards=await self._authenticators.foresee(signed_in, change),
             identifier=signed_in.account.address,
             failure=self._room.pages.find_notice(request).shown_failure(),
         )
@@ -80,14 +86,16 @@ class AuthenticatorPages:
         """Prove the password, and lead to what comes next."""
         signed_in = await self._room.gate.get_signed_in(request)
         form = await self._room.read(request, signed_in, ChangeForm)
-        change = _change(request)
+        change, passkey_id = _change(request), request.path_params.get("passkey_id")
         visitor = await self._visitors.browser(request)
-        begun = await self._authenticators.begin(visitor, change, form.current_password)
+        begun = await self._authenticators.begin(visitor, change, form.current_password, passkey_id=passkey_id)
         if isinstance(begun, Failure):
-            return self._room.refuse(request, PLACES[change] if begun.field else ROOM, begun)
+            return self._room.refuse(request, request.url.path if begun.field else ROOM, begun)
         return self._room.pages.go(request, f"/signin/{begun.attempt.id}")
 
 
 def _change(request: Request) -> FactorChange:
     """Which change a place is for."""
-    return next(change for change, place in PLACES.items() if place == request.scope["path"])
+    if "passkey_id" in request.path_params:
+        return FactorChange.REMOVE_PASSKEY
+    return next(change for change, known in PLACES.items() if known == request.scope["path"])
