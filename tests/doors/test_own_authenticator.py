@@ -9,6 +9,7 @@ from portico.organizations.model import Role
 from tests.support.authenticators import (
     Phone,
     demanding,
+    enter,
     give_totp,
     key_on,
     mailed_code,
@@ -53,7 +54,7 @@ async def test_people_set_it_up_by_themselves_and_are_asked_from_then_on(world: 
 
         page = await again.follow(await again.sign_in())
         assert "Verify Your Identity" in page.text
-        assert (await again.submit(page, page.request.url.path, code=phone.wait())).headers["location"] == "/account"
+        assert (await enter(again, page, code=phone.wait())).headers["location"] == "/account"
 
 
 async def test_a_deployment_may_leave_it_to_organizations(make_world: MakeWorld) -> None:  # D12
@@ -68,7 +69,7 @@ async def test_removing_takes_the_password_and_the_second_factor(world: World) -
     phone = await give_totp(world, await world.get_account())
     async with world.browser() as nora, world.browser() as again:
         page = await nora.follow(await nora.sign_in())
-        await nora.submit(page, page.request.url.path, code=phone.code())
+        await enter(nora, page, code=phone.code())
         page = await begin(nora, "remove")
         assert "Verify Your Identity" in page.text
         used = await send(nora, page, code=phone.code())
@@ -84,7 +85,7 @@ async def test_a_new_recovery_code_takes_the_place_of_the_old_one_once_confirmed
     phone = await give_totp(world, await world.get_account())
     async with world.browser() as nora, world.browser() as again:
         page = await nora.follow(await nora.sign_in())
-        await nora.submit(page, page.request.url.path, code=phone.code())
+        await enter(nora, page, code=phone.code())
         page = await begin(nora, "recovery-code")
         gate = await send(nora, page, code=phone.wait())
         new = recovery_code_on(gate)

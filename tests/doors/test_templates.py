@@ -46,7 +46,8 @@ WIRE_MAX = 20_000
 NASTY = "\"'><script>alert(1)</script>&{{ 7 * 7 }}"
 BY_LABEL = {sample.label: sample for sample in PAGES}
 VOID = {"meta", "link", "input", "img", "br", "hr"}
-READ = ("aria-label", "alt", "title", *(f"data-{name}" for name in ("hide", "met", "unmet", "progress", "words")))
+SAID = ("hide", "met", "unmet", "progress", "words", "cancelled", "refused", "failed", "held")
+READ = ("aria-label", "alt", "title", *(f"data-{name}" for name in SAID))
 """Attributes that people read or hear, at once or when the script shows them."""
 
 
@@ -275,7 +276,8 @@ def test_the_identifier_comes_first() -> None:  # S3, S4, S48, S49
     assert identifier.attributes["autocomplete"] == "username webauthn"
     assert identifier.attributes["maxlength"] == "320"
     assert not page.all("input", type="password")
-    assert page.one("button").text == "Continue"
+    assert [button.text for button in page.all("button")] == ["Continue", "Sign in with a passkey"]
+    assert "hidden" in page.one("form", **{"data-ceremony": "get"}).attributes, "shown by script, where it works"
 
 
 def test_the_password_page_has_what_the_login_window_has() -> None:  # S5, S6, S7, S8
@@ -289,8 +291,9 @@ def test_the_password_page_has_what_the_login_window_has() -> None:  # S5, S6, S
     assert forgot.text == "Forgot password?"
     assert (forgot.attributes["href"] or "").startswith("/account/passwordreset")
     assert page.one("button", **{"class": "primary"}).text == "Login"
-    assert page.one("input", name="step").attributes["value"] == "prove_password"
-    assert page.one("input", name="version").attributes["value"] == "2"
+    assert [step.attributes["value"] for step in page.all("input", name="step")] == ["prove_password", "prove_passkey"]
+    assert [version.attributes["value"] for version in page.all("input", name="version")] == ["2", "2"]
+    assert not parsed(BY_LABEL["password-only"]).all("form", **{"data-ceremony": "get"}), "where there are no passkeys"
 
 
 def test_the_reset_pages_say_what_the_articles_say() -> None:  # S23, S25, S31, S32, S92, S97
@@ -384,7 +387,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 def test_a_page_from_pieces_is_the_page(
     name: str, form: str, identifier: str, csrf: str, language: str, query: str
 ) -> None:
-    values = {"form": form, "identifier": identifier, "failure": None}
+    values = {"form": form, "identifier": identifier, "passkey": identifier[::-1], "failure": None}
     frame = Frame(language, ("en", "de"), f"/signin?{query}", csrf)
     environment = TEMPLATES_OF_ALL._environments[language]  # noqa: SLF001 - beside the short way, the long one
     whole = environment.get_template(name).render(frame=frame, **values)

@@ -14,7 +14,7 @@ from portico.factors.totp import draw_secret, key_of, step_at
 from portico.organizations.model import Organization
 from portico.organizations.policy import Mfa, PolicyFields
 from tests.support.organizations import ask, found, join
-from tests.support.world import ADDRESS, Browser, SetClock, World
+from tests.support.world import ADDRESS, Browser, SetClock, World, hidden_fields
 
 MFA = PolicyFields(mfa=Mfa.REQUIRED)
 _MAILED = re.compile(r"Your code is: (\d{6})")
@@ -84,13 +84,29 @@ async def up_to_enrolment(world: World, browser: Browser, address: str = ADDRESS
     return await send(browser, page, code=await mailed_code(world, address))
 
 
+async def not_here(browser: Browser, response: httpx.Response) -> httpx.Response:
+    """Say "Not on this device" if that is what is asked now; the answer to that, or the response as it was."""
+    if not response.headers.get("location", "").startswith("/signin/"):
+        return response
+    page = await browser.follow(response)
+    if 'value="trust_device"' not in page.text:
+        return response
+    fields = hidden_fields(page, page.request.url.path)
+    return await browser.post(page.request.url.path, {**fields, "step": "trust_device", "never": "yes"})
+
+
+async def enter(browser: Browser, page: httpx.Response, **fields: str) -> httpx.Response:
+    """Answer the last step a page shows, and do without a passkey on this device."""
+    return await not_here(browser, await browser.submit(page, page.request.url.path, **fields))
+
+
 async def set_up(world: World, browser: Browser, address: str = ADDRESS) -> tuple[Phone, str]:
     """Sign in with a first set-up, all the way; the phone and the recovery code."""
     page = await up_to_enrolment(world, browser, address)
     phone = Phone(key_on(await browser.get(f"{page.request.url.path}?view=manual")), world.clock)
     page = await send(browser, page, code=phone.code())
     recovery_code = recovery_code_on(page)
-    done = await browser.submit(page, page.request.url.path, confirmed="yes")
+    done = await enter(browser, page, confirmed="yes")
     assert done.headers["location"] == "/account", done.headers
     return phone, recovery_code
 

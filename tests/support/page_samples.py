@@ -271,11 +271,17 @@ REGIONS = (
     SampleRegion("europe", (SampleZone("Europe/Berlin", "Berlin"), SampleZone("Europe/Paris", "Paris"))),
 )
 
+_GET = (
+    '{"challenge":"hA0SsfFb-Wd2u4cBTLyBkWlMrHkNzZcNRJ2bV5Yc5Ek","timeout":300000,"rpId":"localhost",'
+    '"allowCredentials":[],"userVerification":"required"}'
+)
+_CREATE_PASSKEY = '{"challenge":"x7Kd","rp":{"id":"localhost","name":"Portico"},"user":{"id":"eA"}}'
 _PROOF: Mapping[str, object] = {
     "attempt_id": ATTEMPT,
     "version": 2,
     "identifier": IDENTIFIER,
     "persistent": True,
+    "passkey": _GET,
     "failure": None,
 }
 _NEW_PASSWORD: Mapping[str, object] = {"identifier": IDENTIFIER, "asked": ASKED, "failure": None}
@@ -333,6 +339,7 @@ _ENROL: Mapping[str, object] = {
     "view": "",
     "qr": draw_qr(f"otpauth://totp/Portico:{IDENTIFIER}?secret={_KEY}&issuer=Portico"),
     "asked_by": "North Clinic",
+    "has_passkey": True,
 }
 _MANUAL: Mapping[str, object] = {
     **_STEP,
@@ -340,9 +347,42 @@ _MANUAL: Mapping[str, object] = {
     "key": _KEY,
     "groups": [_KEY[start : start + 4] for start in range(0, 32, 4)],
     "asked_by": "",
+    "has_passkey": False,
+}
+_ENROL_PASSKEY: Mapping[str, object] = {
+    **_STEP,
+    "view": "passkey",
+    "passkey": _CREATE_PASSKEY,
+    "has_app": True,
+    "asked_by": "North Clinic",
 }
 _GATE: Mapping[str, object] = {**_STEP, "code": "WUVDS24HFGEXBKPVRDPVC8TD", "why": "first"}
-_PROVE: Mapping[str, object] = {**_STEP, "view": "totp", "has_others": True, "asked_by": "North Clinic"}
+_PROVE: Mapping[str, object] = {
+    **_STEP,
+    "view": "totp",
+    "has_others": True,
+    "no_mail": False,
+    "asked_by": "North Clinic",
+}
+_PROVE_PASSKEY: Mapping[str, object] = {**_PROVE, "view": "passkey", "passkey": _GET}
+_PROVE_MAIL: Mapping[str, object] = {
+    **_PROVE,
+    "view": "email_code",
+    "mailbox": "nora*****@north****",
+    "is_mailed": True,
+    "wait_seconds": 0,
+    "notice": None,
+}
+_OTHERS: Mapping[str, object] = {
+    **_STEP,
+    "kinds": ["passkey", "totp", "email_code", "recovery_code"],
+    "is_mailed": False,
+    "mailbox": "nora*****@north****",
+    "no_mail": False,
+}
+_TRUST: Mapping[str, object] = {**_STEP, "passkey": _CREATE_PASSKEY}
+_PASSKEY_FAILED = Failure(message("passkey.failed"))
+_REGISTERED: Mapping[str, object] = {**_STEP, "name": "Safari on Nora's iPhone", "name_max": 64}
 _CREATE: Mapping[str, object] = {
     **_NEW_PASSWORD,
     "attempt_id": ATTEMPT,
@@ -459,19 +499,32 @@ def _refused(reason: str, **params: str | int) -> Mapping[str, object]:
 
 
 SIGN_IN = (
-    PageSample("identify", "signin/identify.html", {"form": "sealed", "identifier": "", "failure": None}),
+    PageSample(
+        "identify", "signin/identify.html", {"form": "sealed", "identifier": "", "passkey": _GET, "failure": None}
+    ),
     PageSample(
         "identify-development",
         "signin/identify.html",
-        {"form": "sealed", "identifier": "", "failure": None},
+        {"form": "sealed", "identifier": "", "passkey": _GET, "failure": None},
         development=True,
     ),
     PageSample(
         "identify-failed",
         "signin/identify.html",
-        {"form": "sealed", "identifier": "", "failure": _failed("identifier", "signin.identifier.missing")},
+        {
+            "form": "sealed",
+            "identifier": "",
+            "passkey": _GET,
+            "failure": _failed("identifier", "signin.identifier.missing"),
+        },
     ),
     PageSample("password", "signin/prove_password.html", _PROOF),
+    PageSample("password-only", "signin/prove_password.html", {**_PROOF, "passkey": ""}),
+    PageSample(
+        "identify-passkey-failed",
+        "signin/identify.html",
+        {"form": "sealed", "identifier": "", "passkey": _GET, "failure": Failure(message("passkey.unknown"))},
+    ),
     PageSample(
         "password-failed",
         "signin/prove_password.html",
@@ -905,6 +958,12 @@ SECOND_FACTOR = (
         "signin/enrol_manual.html",
         {**_MANUAL, "asked_by": "North Clinic", "failure": _failed("code", "totp.wrong")},
     ),
+    PageSample("enrol-passkey", "signin/enrol_passkey.html", _ENROL_PASSKEY),
+    PageSample(
+        "enrol-passkey-only-failed",
+        "signin/enrol_passkey.html",
+        {**_ENROL_PASSKEY, "has_app": False, "asked_by": "", "failure": Failure(message("passkey.not_verified"))},
+    ),
     PageSample("recovery-code", "signin/save_recovery_code.html", _GATE),
     PageSample(
         "recovery-code-failed",
@@ -936,10 +995,37 @@ SECOND_FACTOR = (
             "failure": _failed("code", "recovery_code.wrong"),
         },
     ),
-    PageSample("other-methods", "signin/other_methods.html", {**_STEP, "kinds": ["totp", "recovery_code"]}),
+    PageSample("prove-passkey", "signin/prove_passkey.html", _PROVE_PASSKEY),
+    PageSample(
+        "prove-passkey-failed",
+        "signin/prove_passkey.html",
+        {**_PROVE_PASSKEY, "has_others": False, "no_mail": True, "asked_by": None, "failure": _PASSKEY_FAILED},
+    ),
+    PageSample("prove-email-code", "signin/prove_email_code.html", _PROVE_MAIL),
+    PageSample(
+        "prove-email-code-failed",
+        "signin/prove_email_code.html",
+        {**_PROVE_MAIL, "asked_by": None, "failure": Failure(_WRONG_CODE, {"code": _WRONG_CODE})},
+    ),
+    PageSample(
+        "prove-email-code-again",
+        "signin/prove_email_code.html",
+        {**_PROVE_MAIL, "wait_seconds": 30, "notice": message("verify_email.resent")},
+    ),
+    PageSample("prove-email-code-unsent", "signin/prove_email_code.html", {**_PROVE_MAIL, "is_mailed": False}),
+    PageSample("other-methods", "signin/other_methods.html", _OTHERS),
+    PageSample("other-methods-mailed", "signin/other_methods.html", {**_OTHERS, "is_mailed": True}),
+    PageSample(
+        "other-methods-no-mail",
+        "signin/other_methods.html",
+        {**_OTHERS, "kinds": ["totp", "recovery_code"], "mailbox": None, "no_mail": True},
+    ),
+    PageSample("trust-device", "signin/trust_device.html", _TRUST),
+    PageSample("trust-device-failed", "signin/trust_device.html", {**_TRUST, "failure": _PASSKEY_FAILED}),
+    PageSample("device-registered", "signin/device_registered.html", _REGISTERED),
 )
 
-_LAPTOP = StoredPasskey(
+_PASSKEY_LAPTOP = StoredPasskey(
     id="01900000-0000-7000-8000-000000000001",
     account_id="",
     credential_id=b"",
@@ -952,22 +1038,24 @@ _LAPTOP = StoredPasskey(
     created_at=EARLIER,
     used_at=AT,
 )
-_KEY = replace(_LAPTOP, id="01900000-0000-7000-8000-000000000002", name="<b>Key</b>", backed_up=False, used_at=None)
+_PASSKEY_STICK = replace(
+    _PASSKEY_LAPTOP, id="01900000-0000-7000-8000-000000000002", name="<b>Key</b>", backed_up=False, used_at=None
+)
 _METHODS = (ProofKind.PASSKEY, ProofKind.TOTP, ProofKind.EMAIL_CODE)
 _OWN_APP = OwnAuthenticator(
     added_at=EARLIER,
     used_at=AT,
     recovery_code_at=EARLIER,
-    passkeys=(_LAPTOP, _KEY),
+    passkeys=(_PASSKEY_LAPTOP, _PASSKEY_STICK),
     may_add=False,
     usable=_METHODS,
     preferred=ProofKind.EMAIL_CODE,
-    here=TrustedDevice(answer=Trust.TRUSTED, passkey_id=_LAPTOP.id),
+    here=TrustedDevice(answer=Trust.TRUSTED, passkey_id=_PASSKEY_LAPTOP.id),
 )
 _ONLY_APP = OwnAuthenticator(
     added_at=EARLIER, may_add=False, may_add_passkey=False, here=TrustedDevice(answer=Trust.NEVER)
 )
-_ONLY_KEY = OwnAuthenticator(passkeys=(_KEY,), here=TrustedDevice(answer=Trust.LATER, ask_again_at=AT))
+_ONLY_KEY = OwnAuthenticator(passkeys=(_PASSKEY_STICK,), here=TrustedDevice(answer=Trust.LATER, ask_again_at=AT))
 _FROZEN = message("my_account.authenticator.frozen")
 _AUTHENTICATOR: Mapping[str, object] = {"own": _OWN_APP, "refusal": None, "notice": None, "failure": None}
 _APP_CHANGE: Mapping[str, object] = {"identifier": IDENTIFIER, "failure": None, "passkey": "", "afterwards": None}
@@ -978,9 +1066,9 @@ _AFTERWARDS: Mapping[str, Afterwards] = {
     "others": Afterwards(asked_by=(), is_last=False),
 }
 _NAMED: Mapping[str, object] = {
-    "place": f"/account/authenticator/passkeys/{_LAPTOP.id}",
-    "passkey": _LAPTOP,
-    "values": {"name": _LAPTOP.name},
+    "place": f"/account/authenticator/passkeys/{_PASSKEY_LAPTOP.id}",
+    "passkey": _PASSKEY_LAPTOP,
+    "values": {"name": _PASSKEY_LAPTOP.name},
     "name_max": 64,
     "identifier": IDENTIFIER,
     "failure": None,
@@ -1030,7 +1118,7 @@ AUTHENTICATOR = (
                 **_APP_CHANGE,
                 "change": change,
                 "place": f"/account/authenticator/{change}",
-                "passkey": _KEY.name,
+                "passkey": _PASSKEY_STICK.name,
                 "afterwards": afterwards,
             },
             NORA,

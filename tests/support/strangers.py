@@ -25,6 +25,7 @@ _NONCES = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r'(name="(?:form|csrf)" value=")[^"]*'), r"\1<token>"),
     (re.compile(r'("ticket":")[^"]*'), r"\1<ticket>"),
+    (re.compile(r"((?:\"|&#34;)challenge(?:\"|&#34;):(?:\"|&#34;))[A-Za-z0-9_-]{43}"), r"\1<challenge>"),
     (re.compile(r"(request_id\":\"|<code>)[A-Za-z0-9_-]{12}"), r"\1<request>"),
     (re.compile(r"(__Host-portico_(?:notice|browser)=)[^;]+"), r"\1<sealed>"),
     (re.compile(r"expires=[^;]+"), "expires=<when>"),

@@ -13,25 +13,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portico.accounts.service import TYPED_NAME_MAX
+from portico.factors.contract import PasskeyAnswer
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound, Throttled
 from portico.kernel.messages import Message, message
 from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
-from portico.signin.answer_pages import StepForm, read_answer
+from portico.signin.answer_pages import StepForm, read_answer, read_credential
 from portico.signin.answers import Answer, CreateAccountAnswer, ResendAnswer
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
+from portico.signin.passkey_pages import FORM_OVER, PasskeyPages
 from portico.signin.reasons import announcement, names, reminding, why_change
-from portico.signin.second_factor_pages import SHOWN, SecondFactorPages, attempt_failure, step_path
+from portico.signin.second_factor_pages import SecondFactorPages
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation
+from portico.signin.step_pages import FIRST, SHOWN, options_text, show_step, step_path, wait_seconds
 from portico.signin.steps import (
     Announced,
     ChangePassword,
     CreateAccount,
+    DeviceRegistered,
     Enrol,
     Finished,
     Identify,
@@ -40,6 +44,7 @@ from portico.signin.steps import (
     RefusedReason,
     RemindPassword,
     SaveRecoveryCode,
+    TrustDevice,
     VerifyEmail,
 )
 from portico.web.body import Form
@@ -54,10 +59,11 @@ _GONE = frozenset({RefusedReason.ATTEMPT_OVER, RefusedReason.CONTINUED_ELSEWHERE
 
 
 class IdentifyForm(Form, frozen=True, kw_only=True):
-    """The identifier, and the sealed value the form was shown with."""
+    """The identifier, or a passkey that names its owner; and the sealed value the form was shown with."""
 
     form: str = ""
     identifier: str = ""
+    credential: str = ""
 
 
 class SignInPages:
@@ -79,7 +85,8 @@ class SignInPages:
         self._sign_in = sign_in
         self._clock = clock
         self._privacy_url = privacy_url
-        self._second_factors = SecondFactorPages(pages)
+        self._second_factors = SecondFactorPages(pages, clock)
+        self._passkeys = PasskeyPages(pages)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""
@@ -111,23 +118,48 @@ class SignInPages:
         form = await self._pages.read(request, IdentifyForm)
         sealed = decode_form(self._pages.unseal_form(request, form.form, PURPOSE), self._clock.now())
         identifier = one_line(form.identifier)
-        return_to = sealed.return_to if sealed else ""
-        failure = _identifier_failure(identifier)
-        if failure is not None:
-            response = self._pages.go(request, _signin_path(return_to))
-            values = {"identifier": identifier[:IDENTIFIER_MAX]}
-            return self._pages.leave_notice(
-                request, response, "/signin", failure=failure, field="identifier", values=values
-            )
         beginning = Beginning(
             client_kind=ClientKind.BROWSER,
-            identifier=identifier,
-            return_to=return_to,
+            identifier="" if form.credential else identifier,
+            return_to=sealed.return_to if sealed else "",
             spends=spent_hash(form.form) if sealed else None,
             spent_until=sealed.expires_at if sealed else None,
         )
+        if form.credential:
+            return await self._begin_with_passkey(request, beginning, form.credential)
+        failure = _identifier_failure(identifier)
+        if failure is not None:
+            values = {"identifier": identifier[:IDENTIFIER_MAX]}
+            return self._back_to_identify(request, beginning, failure, field="identifier", values=values)
         situation = await self._sign_in.begin(beginning, await self._visitors.browser(request))
         return self._pages.go(request, f"/signin/{situation.attempt.id}")
+
+    async def _begin_with_passkey(self, request: Request, beginning: Beginning, credential: str) -> Response:
+        """Begin with who one is and the proof of it at once (D16); why it was not good is said on the first page."""
+        if beginning.spends is None:
+            return self._back_to_identify(request, beginning, FORM_OVER)
+        visitor, answer = await self._visitors.browser(request), PasskeyAnswer(credential=read_credential(credential))
+        situation = await self._sign_in.begin_with_passkey(beginning, answer, visitor)
+        if isinstance(situation.step, Finished):
+            return self._finished(request, situation)
+        if isinstance(situation.step, Identify):
+            failure = situation.attempt.failure
+            said = Message(failure.code, failure.params) if failure else FORM_OVER
+            return self._back_to_identify(request, beginning, said)
+        return self._pages.go(request, f"/signin/{situation.attempt.id}")
+
+    def _back_to_identify(
+        self,
+        request: Request,
+        beginning: Beginning,
+        failure: Message,
+        *,
+        field: str | None = None,
+        values: dict[str, str] | None = None,
+    ) -> Response:
+        """To the first page, which says what was not good."""
+        response = self._pages.go(request, _signin_path(beginning.return_to))
+        return self._pages.leave_notice(request, response, "/signin", failure=failure, field=field, values=values)
 
     async def show_step(self, request: Request) -> Response:
         """The present step of an attempt."""
@@ -152,7 +184,7 @@ class SignInPages:
             return self._finished(request, situation)
         if isinstance(situation.step, Refused) and situation.step.reason is RefusedReason.TOO_MANY_TRIES:
             return await self._render(request, situation)
-        return self._lead_on(request, situation, answer, form.view)
+        return self._lead_on(request, situation, answer, form)
 
     def _finished(self, request: Request, situation: Situation) -> Response:
         """To where the person wanted to go; with a session, if one was opened or goes on under another secret."""
@@ -182,19 +214,20 @@ class SignInPages:
         """The page after signing out."""
         return self._pages.show(request, "signin/signed_out.html")
 
-    def _lead_on(self, request: Request, situation: Situation, answer: Answer, view: str) -> Response:
+    def _lead_on(self, request: Request, situation: Situation, answer: Answer, form: StepForm) -> Response:
         """To the present step, which gives back what was typed and says what was done.
 
-        Shown as before where the answer was not good.
+        Shown as before where the answer was not good, or a code was asked for.
         """
         path = f"/signin/{situation.attempt.id}"
-        response = self._pages.go(request, step_path(situation.attempt.id, view if situation.attempt.failure else ""))
+        stays = situation.attempt.failure is not None or isinstance(answer, ResendAnswer)
+        response = self._pages.go(request, step_path(situation.attempt.id, form.view if stays else ""))
         match answer:
             case CreateAccountAnswer() if situation.attempt.failure is not None:
                 values = {"first_name": answer.first_name[:TYPED_NAME_MAX], "last_name": answer.last_name}
                 values["accepts_terms"] = "yes" if answer.accepts_terms else ""
                 return self._pages.leave_notice(request, response, path, values=values)
-            case ResendAnswer() if situation.attempt.failure is None:
+            case ResendAnswer() if situation.attempt.failure is None and form.resend != FIRST:
                 return self._pages.leave_notice(request, response, path, said=message("verify_email.resent"))
         return response
 
@@ -204,17 +237,17 @@ class SignInPages:
         match step:
             case Identify():
                 return self._identify(request, attempt.return_to, attempt.identifier)
-            case Prove(kinds=kinds) if not SHOWN.isdisjoint(kinds):
+            case Prove(kinds=kinds) if kinds[0] in SHOWN:
                 return self._second_factors.show_prove(request, step, situation)
             case Prove():
-                return self._pages.show(
+                return show_step(
+                    self._pages,
                     request,
                     "signin/prove_password.html",
-                    attempt_id=attempt.id,
-                    version=attempt.version,
+                    situation,
                     identifier=attempt.identifier,
                     persistent=attempt.persistent,
-                    failure=attempt_failure(situation),
+                    passkey=options_text(situation.setup.passkey if situation.setup else None),
                 )
             case VerifyEmail():
                 return self._verify_email(request, step, situation)
@@ -224,16 +257,19 @@ class SignInPages:
                 return await self._second_factors.show_enrol(request, step, situation)
             case SaveRecoveryCode():
                 return self._second_factors.show_recovery_code(request, step, situation)
+            case TrustDevice():
+                return self._passkeys.show_trust(request, situation)
+            case DeviceRegistered():
+                return self._passkeys.show_registered(request, step, situation)
             case ChangePassword():
-                return self._pages.show(
+                return show_step(
+                    self._pages,
                     request,
                     "signin/change_password.html",
-                    attempt_id=attempt.id,
-                    version=attempt.version,
+                    situation,
                     identifier=attempt.identifier,
                     why=why_change(step),
                     asked=situation.criteria,
-                    failure=attempt_failure(situation),
                 )
             case Announced():
                 return self._announced(request, step, situation)
@@ -247,49 +283,47 @@ class SignInPages:
                 assert_never(step)
 
     def _announced(self, request: Request, step: Announced, situation: Situation) -> Response:
-        return self._pages.show(
+        return show_step(
+            self._pages,
             request,
             "signin/announced.html",
-            attempt_id=situation.attempt.id,
-            version=situation.attempt.version,
+            situation,
             what=announcement(step),
             kind=step.what.value,
             enforced_from=step.enforced_from,
         )
 
     def _reminder(self, request: Request, step: RemindPassword, situation: Situation) -> Response:
-        return self._pages.show(
+        return show_step(
+            self._pages,
             request,
             "signin/reminder.html",
-            attempt_id=situation.attempt.id,
-            version=situation.attempt.version,
+            situation,
             days=step.days,
             expires_at=step.expires_at,
             why=reminding(step),
         )
 
     def _verify_email(self, request: Request, step: VerifyEmail, situation: Situation) -> Response:
-        wait = step.resend_at - self._clock.now() if step.resend_at else timedelta(0)
-        return self._pages.show(
+        return show_step(
+            self._pages,
             request,
             "signin/verify_email.html",
-            attempt_id=situation.attempt.id,
-            version=situation.attempt.version,
+            situation,
             address=step.address,
             why=step.why.value,
             asked_by=names(step.organizations),
-            wait_seconds=max(0, -(-wait // timedelta(seconds=1))),
+            wait_seconds=wait_seconds(step.resend_at, self._clock.now()),
             notice=self._pages.find_notice(request).said_message(),
-            failure=attempt_failure(situation),
         )
 
     def _create_account(self, request: Request, step: CreateAccount, situation: Situation) -> Response:
         typed = self._pages.find_notice(request).values
-        return self._pages.show(
+        return show_step(
+            self._pages,
             request,
             "signin/create_account.html",
-            attempt_id=situation.attempt.id,
-            version=situation.attempt.version,
+            situation,
             identifier=step.address,
             terms_url=step.terms_url,
             privacy_url=self._privacy_url,
@@ -298,7 +332,6 @@ class SignInPages:
             accepts_terms=bool(typed.get("accepts_terms")),
             persistent=situation.attempt.persistent,
             asked=situation.criteria,
-            failure=attempt_failure(situation),
         )
 
     async def _refused(self, request: Request, step: Refused, situation: Situation) -> Response:
@@ -334,10 +367,12 @@ class SignInPages:
     def _identify(self, request: Request, return_to: str, identifier: str) -> Response:
         notice = self._pages.find_notice(request)
         form = SignInForm(return_to=return_to, expires_at=self._clock.now() + FORM_LIFETIME)
+        sealed = self._pages.seal_form(request, encode_form(form), PURPOSE)
         return self._pages.show(
             request,
             "signin/identify.html",
-            form=self._pages.seal_form(request, encode_form(form), PURPOSE),
+            form=sealed,
+            passkey=options_text(self._sign_in.ask_for_passkey(spent_hash(sealed))),
             identifier=notice.values.get("identifier", identifier),
             failure=notice.shown_failure(),
         )

@@ -22,8 +22,8 @@ BODY_MAX = 64 * 1024
 DEADLINE = timedelta(seconds=30)
 """How long a body may take from its first byte to its last, pictures as well."""
 FIELDS_MAX = 50
-FIELD_MAX = 4096
-"""Characters of one field of a form; the longest of ours is a sealed value."""
+FIELD_MAX = 8 * 1024
+"""Characters of one field of a form; the longest of ours is a new passkey whose id is as long as ids may be."""
 HEARD_OUT = 5
 """Up to how many times what is allowed an upload is read to its end, though in vain."""
 _PATH = re.compile(r" - at `\$\.?([\w.]*)")

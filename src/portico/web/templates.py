@@ -38,7 +38,7 @@ PICTURES = "/account/picture"
 """Below it lies the picture of whoever is signed in, under its digest."""
 
 SLOTTED: Mapping[str, frozenset[str]] = {
-    "signin/identify.html": frozenset({"form", "identifier"}),
+    "signin/identify.html": frozenset({"form", "identifier", "passkey"}),
     "reset/request.html": frozenset({"identifier"}),
 }
 """Pages that are the same for everybody but for these values, each a text that is only ever written out; and for the
