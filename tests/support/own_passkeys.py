@@ -22,7 +22,7 @@ async def give_passkey(world: World, account: Account, authenticator: Authentica
         display_name=account.name,
         challenge=CHALLENGE,
     )
-    new = house.passkeys.read(authenticator.create(options, origin=BASE), CHALLENGE)
+    new = await house.passkeys.read(authenticator.create(options, origin=BASE), CHALLENGE)
     assert isinstance(new, NewPasskey), new
     handle = account.id.encode().ljust(64, b".")
     added = await house.database.transact(
