@@ -21,6 +21,7 @@ from tests.journeys.conftest import Browse, Meet, on_both_databases
 from tests.support.authenticators import scanned
 from tests.support.storytellers import ApiTeller, BrowserTeller, Storyteller
 from tests.support.town import Person, Town
+from tests.support.virtual_authenticator import built_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -110,6 +111,13 @@ async def keep_recovery_code(teller: Storyteller) -> str:
     return shown.strip()
 
 
+async def not_here(teller: Storyteller) -> None:
+    """Say that this device is not to be trusted; clients of the API do not ask."""
+    if isinstance(teller, BrowserTeller):
+        await expect(teller.main.locator("h1")).to_have_text(teller.words("trust.title"))
+        await teller.press(teller.button("trust.never"))
+
+
 async def use_recovery_code(teller: Storyteller, code: str) -> None:
     """Try another method, and enter the recovery code."""
     if isinstance(teller, BrowserTeller):
@@ -132,18 +140,21 @@ async def test_it_is_set_up_once_and_asked_for_from_then_on(
     await give(teller, "totp_enrolment", await oathtool(town, key))
     recovery_code = await keep_recovery_code(teller)
     assert len(recovery_code) == 24
+    await not_here(teller)
     assert await teller.is_signed_in()
 
     await town.advance(minutes=1)
     again = await meet()
     await again.sign_in(ada)
     await give(again, "totp", await oathtool(town, key))
+    await not_here(again)
     assert await again.is_signed_in()
 
     without = await meet()
     await without.sign_in(ada)
     await use_recovery_code(without, recovery_code.lower())
     assert await keep_recovery_code(without) != recovery_code
+    await not_here(without)
     assert await without.is_signed_in()
 
 
@@ -165,3 +176,69 @@ async def test_the_key_can_be_typed_and_copied(browse: Browse, town: Town) -> No
         await expect(copy).to_be_hidden()
     await give(teller, "totp_enrolment", await oathtool(town, key))
     await expect(teller.main.locator("h1")).to_have_text(teller.words("recovery.gate.title"))
+
+
+async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
+    browse: Browse, town: Town, tmp_path: Path
+) -> None:  # S61 S63 S64 S67 S68 S71 S73 S74 S75 S77 D15 D16 D17
+    """Set up, trusted, named; then by fingerprint: after the password, refused and by mail, and without a name."""
+    ada, teller = await town.move_in("Ada"), await browse()
+    if not teller.has_script:
+        await without_script(teller, town, ada, tmp_path)
+        return
+    reader = await built_in(teller.page)
+    await clinic_of(town, ada)
+    await teller.sign_in(ada)
+    await teller.enter_code(await mailed(town, ada))
+    await give(teller, "totp_enrolment", await oathtool(town, await scan(teller, tmp_path)))
+    await keep_recovery_code(teller)
+    assert await teller.page.title() == "Log In Faster on This Device | Portico"
+    await teller.press(teller.primary)
+    assert await teller.page.title() == "Device registration successful | Portico"
+    assert await reader.count() == 1
+    await expect(teller.field("registered.name")).to_have_value(re.compile("Ada"))
+    await teller.field("registered.name").fill("Ada's laptop")
+    await teller.press(teller.primary)
+    assert await teller.is_signed_in()
+    await teller.page.goto("/account/authenticator")
+    await expect(teller.main).to_contain_text("Ada's laptop")
+
+    await reader.touched(at_once=False)
+    await teller.sign_out()
+    await teller.sign_in(ada)
+    assert await teller.page.title() == "Use fingerprint or face recognition to login | Portico"
+    await reader.recognise(whoever=False)
+    await reader.touched(at_once=True)
+    await teller.primary.click()
+    await expect(teller.main.get_by_role("status")).to_contain_text("No passkey was used")
+    await teller.press(teller.link("prove.another"))
+    await teller.press(teller.main.get_by_role("button"))
+    await expect(teller.main).to_contain_text("ada")
+    await teller.enter_code(await mailed(town, ada))
+    assert await teller.is_signed_in()
+
+    await reader.recognise(whoever=True)
+    await reader.touched(at_once=False)
+    await teller.sign_out()
+    await teller.page.goto("/signin")
+    async with teller.page.expect_navigation(url="**/account"):
+        await teller.button("signin.passkey").click()
+        await reader.touched(at_once=True)
+    assert await teller.is_signed_in()
+
+    await teller.sign_out()
+    async with teller.page.expect_navigation(url="**/account"):
+        await teller.page.goto("/signin")  # autofill offers it, and somebody chooses it
+    assert await teller.is_signed_in()
+
+
+async def without_script(teller: BrowserTeller, town: Town, ada: Person, folder: Path) -> None:
+    """No passkey without script: the page says so, and goes on."""
+    await clinic_of(town, ada)
+    await teller.sign_in(ada)
+    await teller.enter_code(await mailed(town, ada))
+    await give(teller, "totp_enrolment", await oathtool(town, await scan(teller, folder)))
+    await keep_recovery_code(teller)
+    await expect(teller.main).to_contain_text(teller.words("trust.unable"))
+    await teller.press(teller.button("trust.later"))
+    assert await teller.is_signed_in()
