@@ -7,15 +7,18 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import httpx
+from playwright.async_api import expect
+from pyotp import TOTP
 
 from portico.kernel.chance import SystemChance
 from tests.support.pictures import portrait
 from tests.support.storytellers import ApiTeller, BrowserTeller
 from tests.support.town import NEW_PASSWORD, Person
+from tests.support.virtual_device import VirtualDevice
 
 NOWHERE = "/signin/0199d2f4-7a10-7c3e-9b1a-4f2d8e6c0a15"
 """A sign-in that is long over."""
@@ -261,6 +264,58 @@ async def walk_through_what_organizations_ask(teller: BrowserTeller, guests: Gue
     yield "renew-change-password"
 
 
+async def walk_through_the_second_factor(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
+    """An app is set up, codes are asked for in each way there is, and a device is trusted that then does without."""
+    page, person = teller.page, guests.active
+    device = await VirtualDevice.on(page)
+    await teller.sign_in(person)
+    await page.goto("/account/authenticator/add")
+    await teller.field("my_account.password.current").fill(person.password)
+    await teller.press(teller.primary)
+    yield "verify-email-enrol"
+    await teller.field("verify_email.code").fill((await _mailed(teller, person.address, r"\b\d{6}\b"))[0])
+    await teller.press(teller.primary)
+    yield "enrol"
+    await teller.press(page.locator("a[href$='view=manual']"))
+    yield "enrol-manual"
+    app = TOTP(await page.locator("[data-copy]").get_attribute("data-copy") or "")
+    await teller.field("enrol.code").fill(app.at(await _server_time(teller)))
+    await teller.press(teller.primary)
+    yield "recovery-code"
+    await page.locator("#confirmed").check()
+    await teller.press(teller.primary)
+    await page.goto("/account")
+    await teller.sign_out()
+    await teller.sign_in(person)
+    yield "prove-totp"
+    await teller.press(page.locator("a[href$='view=others']"))
+    yield "other-methods"
+    await teller.press(page.locator("button[value=first]"))
+    yield "prove-email-code"
+    await teller.field("verify_email.code").fill("not a code")
+    await teller.press(teller.primary)
+    yield "prove-email-code-failed"
+    await page.goto(f"{page.url.partition('?')[0]}?view=totp")
+    await teller.field("enrol.code").fill(app.at(await _server_time(teller) + timedelta(seconds=30)))
+    await teller.press(teller.primary)
+    yield "trust-device"
+    if not teller.has_script:
+        return
+    await device.verify(is_verified=False)
+    await page.locator("[data-passkey] button").click()
+    await expect(page.locator("[data-passkey] .problem")).not_to_be_empty()
+    yield "trust-device-cancelled"
+    await device.verify(is_verified=True)
+    await page.locator("[data-passkey] button").click()
+    await page.wait_for_selector("#name")
+    yield "device-registered"
+    await teller.press(teller.primary)
+    await teller.sign_out()
+    await device.answer(is_present=False)
+    await teller.sign_in(person)
+    yield "prove-passkey"
+
+
 async def walk_around_the_house(teller: BrowserTeller, _guests: Guests) -> AsyncIterator[str]:
     """What anybody can look at."""
     for name, path in {
@@ -284,6 +339,7 @@ WALKS: tuple[Walk, ...] = (
     walk_through_my_account,
     walk_through_the_safety_pages,
     walk_through_what_organizations_ask,
+    walk_through_the_second_factor,
     walk_around_the_house,
 )
 
@@ -300,14 +356,26 @@ async def _try_too_often(teller: BrowserTeller) -> None:
 
 async def _mailed_link(teller: BrowserTeller, address: str, path: str) -> str:
     """The link that begins with ``path`` in the newest mail to an address."""
+    return (await _mailed(teller, address, re.escape(path) + "[A-Za-z0-9_-]{43}"))[0]
+
+
+async def _server_time(teller: BrowserTeller) -> datetime:
+    """What time it is by the server's clock, which tests have moved."""
+    async with httpx.AsyncClient(base_url=teller.base, timeout=30) as client:
+        clock = (await client.post("/dev/api/clock", json={"advance_seconds": 0})).json()
+    return datetime.fromisoformat(clock["now"])
+
+
+async def _mailed(teller: BrowserTeller, address: str, pattern: str) -> re.Match[str]:
+    """What stands in the newest mail to an address, once it is there."""
     async with httpx.AsyncClient(base_url=teller.base, timeout=30) as client:
         for _ in range(100):
             mails = (await client.get("/dev/api/mailbox", params={"to": address})).json()["mails"]
-            found = re.search(re.escape(path) + "[A-Za-z0-9_-]{43}", mails[0]["text"]) if mails else None
+            found = re.search(pattern, mails[0]["text"]) if mails else None
             if found:
-                return found[0]
+                return found
             await asyncio.sleep(0.1)
-    raise AssertionError(f"no mail to {address} has a link to {path}")
+    raise AssertionError(f"no mail to {address} has {pattern}")
 
 
 async def _sign_in_elsewhere(teller: BrowserTeller, person: Person) -> None:
