@@ -344,20 +344,15 @@ class Foundations:
             ProofKind.TOTP: self.totp,
             ProofKind.RECOVERY_CODE: self.recovery_code,
         }
-        if can_have_passkeys(self.passkey_domain):
+        if can_have_passkeys(self.settings.passkey_host):
             factors[ProofKind.PASSKEY] = self.passkeys
         return factors
-
-    @property
-    def passkey_domain(self) -> str:
-        """The domain that passkeys are made for."""
-        return self.settings.passkey_host
 
     @cached_property
     def passkeys(self) -> PasskeyFactor:
         """The passkey factor."""
         origin, brand = self.settings.base_url.origin, self.ground.brand.name
-        return PasskeyFactor(RelyingParty(id=self.passkey_domain, name=brand, origin=origin), self.chance)
+        return PasskeyFactor(RelyingParty(id=self.settings.passkey_host, name=brand, origin=origin), self.chance)
 
     @cached_property
     def people_import(self) -> PeopleImport:

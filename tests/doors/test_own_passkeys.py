@@ -59,11 +59,11 @@ async def test_a_passkey_is_made_named_used_and_removed(world: World) -> None:  
         assert attempt["step"]["kinds"] == ["passkey"]
         attempt = await make_here(nora, attempt, authenticator)
         while attempt["step"]["step"] != "finished":
-            answer = {
+            answers: dict[str, dict[str, object]] = {
                 "save_recovery_code": {"answer": "recovery_saved", "confirmed": True},
                 "device_registered": {"answer": "device_name", "name": "My laptop"},
-            }[attempt["step"]["step"]]
-            attempt = (await nora.answer(attempt, answer)).json()
+            }
+            attempt = (await nora.answer(attempt, answers[attempt["step"]["step"]])).json()
         (made,) = (await nora.call("GET", f"{ROOM}/passkeys")).json()["passkeys"]
         assert (made["name"], made["is_synced"], made["used_at"]) == ("My laptop", True, None)
         assert (await nora.call("GET", f"{ROOM}/passkeys/{made['id']}")).json() == made
@@ -130,8 +130,8 @@ async def test_only_what_is_usable_can_be_asked_for_first(world: World) -> None:
         assert (shown["default_method"], shown["usable_methods"]) == ("passkey", ["passkey", "totp"])
         attempt = (await again.sign_in()).json()
         assert attempt["step"]["kinds"][0] == "passkey", "on a device on which no passkey was ever used"
-        body = {"method": None, "current_password": PASSWORD}
-        assert (await nora.call("PUT", f"{ROOM}/default", body)).json() == {"is_done": True}
+        automatic = {"method": None, "current_password": PASSWORD}
+        assert (await nora.call("PUT", f"{ROOM}/default", automatic)).json() == {"is_done": True}
         assert (await nora.call("GET", ROOM)).json()["default_method"] is None
         attempt = (await again.sign_in()).json()
         assert attempt["step"]["kinds"][0] == "totp"

@@ -952,13 +952,13 @@ _LAPTOP = StoredPasskey(
     created_at=EARLIER,
     used_at=AT,
 )
-_KEY = replace(_LAPTOP, id="01900000-0000-7000-8000-000000000002", name="<b>Key</b>", backed_up=False, used_at=None)
+_STICK = replace(_LAPTOP, id="01900000-0000-7000-8000-000000000002", name="<b>Key</b>", backed_up=False, used_at=None)
 _METHODS = (ProofKind.PASSKEY, ProofKind.TOTP, ProofKind.EMAIL_CODE)
 _OWN_APP = OwnAuthenticator(
     added_at=EARLIER,
     used_at=AT,
     recovery_code_at=EARLIER,
-    passkeys=(_LAPTOP, _KEY),
+    passkeys=(_LAPTOP, _STICK),
     may_add=False,
     usable=_METHODS,
     preferred=ProofKind.EMAIL_CODE,
@@ -967,7 +967,7 @@ _OWN_APP = OwnAuthenticator(
 _ONLY_APP = OwnAuthenticator(
     added_at=EARLIER, may_add=False, may_add_passkey=False, here=TrustedDevice(answer=Trust.NEVER)
 )
-_ONLY_KEY = OwnAuthenticator(passkeys=(_KEY,), here=TrustedDevice(answer=Trust.LATER, ask_again_at=AT))
+_ONLY_KEY = OwnAuthenticator(passkeys=(_STICK,), here=TrustedDevice(answer=Trust.LATER, ask_again_at=AT))
 _FROZEN = message("my_account.authenticator.frozen")
 _AUTHENTICATOR: Mapping[str, object] = {"own": _OWN_APP, "refusal": None, "notice": None, "failure": None}
 _APP_CHANGE: Mapping[str, object] = {"identifier": IDENTIFIER, "failure": None, "passkey": "", "afterwards": None}
@@ -1030,7 +1030,7 @@ AUTHENTICATOR = (
                 **_APP_CHANGE,
                 "change": change,
                 "place": f"/account/authenticator/{change}",
-                "passkey": _KEY.name,
+                "passkey": _STICK.name,
                 "afterwards": afterwards,
             },
             NORA,
