@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from portico.audit.model import EventKind
 from portico.factors.passkeys import devices
+from portico.kernel.errors import Misconfigured
 from portico.organizations.policy import Mfa, PolicyFields
 from tests.support.authenticator import Authenticator
 from tests.support.authenticators import Phone, demanding, give_totp, mailed_code
@@ -233,6 +236,12 @@ async def test_where_there_can_be_none_none_is_offered(make_world: MakeWorld) ->
         await client.sign_in()
         told = (await client.call("POST", f"{ROOM}/passkeys", {"current_password": PASSWORD})).json()
         assert told["failure"]["code"] == "my_account.authenticator.passkeys.not_offered"
+
+
+async def test_a_deployment_whose_passkeys_could_not_work_does_not_open(make_world: MakeWorld) -> None:  # D16
+    with pytest.raises(Misconfigured, match=r"set passkey_domain to login[.]portico[.]example"):
+        async with make_world(passkey_domain="example.org"):
+            raise AssertionError("it opened")
 
 
 async def test_the_export_names_passkeys_and_what_was_answered(world: World) -> None:
