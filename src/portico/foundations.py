@@ -344,7 +344,7 @@ class Foundations:
             ProofKind.TOTP: self.totp,
             ProofKind.RECOVERY_CODE: self.recovery_code,
         }
-        if can_have_passkeys(self.passkeys.party.id):
+        if can_have_passkeys(self.settings.passkey_host):
             factors[ProofKind.PASSKEY] = self.passkeys
         return factors
 

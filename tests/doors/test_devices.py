@@ -68,6 +68,7 @@ async def test_the_api_tells_the_same_of_devices(free_world: World) -> None:  # 
             "last_signed_in_at": "2026-05-04T09:00:00Z",
             "sessions": 1,
             "is_current": False,
+            "is_trusted": False,
         }
 
 

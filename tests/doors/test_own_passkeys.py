@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from portico.audit.model import EventKind
 from portico.factors.passkeys import devices
+from portico.kernel.errors import Misconfigured
 from portico.organizations.policy import Mfa, PolicyFields
 from tests.support.authenticator import Authenticator
 from tests.support.authenticators import Phone, demanding, give_totp, mailed_code
@@ -59,11 +62,11 @@ async def test_a_passkey_is_made_named_used_and_removed(world: World) -> None:  
         assert attempt["step"]["kinds"] == ["passkey"]
         attempt = await make_here(nora, attempt, authenticator)
         while attempt["step"]["step"] != "finished":
-            answer: dict[str, object] = {
+            answers: dict[str, dict[str, object]] = {
                 "save_recovery_code": {"answer": "recovery_saved", "confirmed": True},
                 "device_registered": {"answer": "device_name", "name": "My laptop"},
-            }[attempt["step"]["step"]]  # type: ignore[assignment]
-            attempt = (await nora.answer(attempt, answer)).json()
+            }
+            attempt = (await nora.answer(attempt, answers[attempt["step"]["step"]])).json()
         (made,) = (await nora.call("GET", f"{ROOM}/passkeys")).json()["passkeys"]
         assert (made["name"], made["is_synced"], made["used_at"]) == ("My laptop", True, None)
         assert (await nora.call("GET", f"{ROOM}/passkeys/{made['id']}")).json() == made
@@ -130,8 +133,8 @@ async def test_only_what_is_usable_can_be_asked_for_first(world: World) -> None:
         assert (shown["default_method"], shown["usable_methods"]) == ("passkey", ["passkey", "totp"])
         attempt = (await again.sign_in()).json()
         assert attempt["step"]["kinds"][0] == "passkey", "on a device on which no passkey was ever used"
-        nothing = {"method": None, "current_password": PASSWORD}
-        assert (await nora.call("PUT", f"{ROOM}/default", nothing)).json() == {"is_done": True}
+        automatic = {"method": None, "current_password": PASSWORD}
+        assert (await nora.call("PUT", f"{ROOM}/default", automatic)).json() == {"is_done": True}
         assert (await nora.call("GET", ROOM)).json()["default_method"] is None
         attempt = (await again.sign_in()).json()
         assert attempt["step"]["kinds"][0] == "totp"
@@ -233,6 +236,12 @@ async def test_where_there_can_be_none_none_is_offered(make_world: MakeWorld) ->
         await client.sign_in()
         told = (await client.call("POST", f"{ROOM}/passkeys", {"current_password": PASSWORD})).json()
         assert told["failure"]["code"] == "my_account.authenticator.passkeys.not_offered"
+
+
+async def test_a_deployment_whose_passkeys_could_not_work_does_not_open(make_world: MakeWorld) -> None:  # D16
+    with pytest.raises(Misconfigured, match=r"set passkey_domain to login[.]portico[.]example"):
+        async with make_world(passkey_domain="example.org"):
+            raise AssertionError("it opened")
 
 
 async def test_the_export_names_passkeys_and_what_was_answered(world: World) -> None:
