@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from axe_playwright_python.base import AXE_SCRIPT
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -24,6 +25,10 @@ from portico.kernel.messages import PSEUDO
 from portico.web.headers import CONTENT_SECURITY_POLICY
 from tests.support.chromium import ARGUMENTS, DESKTOP, PHONE, PROGRAM, ZOOMED, Scheme, Size
 from tests.support.page_samples import MAIL, PAGES, PageSample, make_assets, make_templates, render
+
+AXE = "/axe.js"
+"""Where axe is served beside the samples."""
+_KEPT = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +150,14 @@ def _handler(brand: Brand) -> type[BaseHTTPRequestHandler]:
     samples = {sample.label: sample for sample in PAGES}
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             asset = assets.find(self.path)
             if asset is not None:
-                self._answer(asset.content, asset.content_type, CONTENT_SECURITY_POLICY)
+                self._answer(asset.content, asset.content_type, CONTENT_SECURITY_POLICY, _KEPT)
+            elif self.path == AXE:
+                self._answer(AXE_SCRIPT.encode(), "text/javascript; charset=utf-8", CONTENT_SECURITY_POLICY, _KEPT)
             elif self.path == MAIL.html_address:
                 self._answer(b"<!doctype html><title>Mail</title><p>A letter", "text/html", "default-src 'none'")
             else:
@@ -156,10 +165,12 @@ def _handler(brand: Brand) -> type[BaseHTTPRequestHandler]:
                 page = render(templates, samples[label], language).encode()
                 self._answer(page, "text/html; charset=utf-8", f"{CONTENT_SECURITY_POLICY}; frame-src 'self'")
 
-        def _answer(self, content: bytes, kind: str, policy: str) -> None:
+        def _answer(self, content: bytes, kind: str, policy: str, keep: str = "no-store") -> None:
             self.send_response(200)
             self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(content)))
             self.send_header("content-security-policy", policy)
+            self.send_header("cache-control", keep)
             self.end_headers()
             self.wfile.write(content)
 

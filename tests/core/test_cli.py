@@ -1,4 +1,4 @@
-"""What an operator types, as a process of its own: each command does one thing and says what it did."""
+"""What an operator types: each command does one thing and says what it did."""
 
 import asyncio
 import re
@@ -18,6 +18,7 @@ from portico.house import open_house
 from portico.settings import read_settings
 from tests.support.databases import Templates, child_environment
 from tests.support.mail_server import MailServer, mail_server
+from tests.support.terminal import Done, type_here
 from tests.support.world import BASE, NEW_PASSWORD, SetClock, World
 
 CHEAP = {"PORTICO_ARGON2_MEMORY_KIB": "8", "PORTICO_ARGON2_PASSES": "1"}
@@ -31,13 +32,17 @@ class Operator:
         self.folder = folder
         self.environment = {"PORTICO_DATA": str(folder / "data"), "PORTICO_BASE_URL": BASE, **CHEAP}
 
-    def type(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def type(self, *words: str, **environment: str) -> Done:
         """Run a command to its end."""
+        return type_here(words, self.folder, {**self.environment, **environment})
+
+    def start(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """The same in a process of its own."""
         given = {name: value for name, value in child_environment().items() if not name.startswith("PORTICO_")}
         return subprocess.run(
             [sys.executable, "-m", "portico", *words],
             cwd=self.folder,
-            env={**given, **self.environment, **environment},
+            env={**given, **self.environment},
             capture_output=True,
             text=True,
             timeout=120,
@@ -74,6 +79,21 @@ def server() -> Iterator[MailServer]:
 
 def local(**more: str) -> dict[str, str]:
     return {"PORTICO_BASE_URL": "http://localhost:8000", **more}
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(("mails",), 0), (("create-admin", "nobody"), 1), (("sereve",), 2)],
+    ids=["done", "refused", "unknown"],
+)
+def test_a_process_says_and_ends_as_the_other_tests_see_it(
+    operator: Operator, words: tuple[str, ...], status: int
+) -> None:
+    there, here = operator.start(*words), operator.type(*words)
+    first, second = (re.sub(r"python -m \S+", "portico", each.stderr) for each in (there, here))
+    assert (there.returncode, there.stdout, first) == (status, here.stdout, second)
+    assert here.returncode == status
+    assert here.stdout if status == 0 else here.stderr
 
 
 def test_every_command_explains_itself(operator: Operator) -> None:

@@ -1,6 +1,7 @@
 """``portico mails``: what an operator sees of the mail at the terminal."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,18 +19,20 @@ async def operator(tmp_path: Path) -> Operator:
     typing = Operator(tmp_path)
     house = await open_house(read_settings({**typing.environment, "PORTICO_MAIL_TRANSPORT": "maildir"}))
     try:
-        await queue(house, "nora@north-clinic.example")
+        await queue(house, "nora@north-clinic.example", seconds_ago=3)
         await house.sender.send_due(house.clock.now())
-        await queue(house, "tom@north-clinic.example")
-        await queue(house, "mia@north-clinic.example")
+        await queue(house, "tom@north-clinic.example", seconds_ago=2)
+        await queue(house, "mia@north-clinic.example", seconds_ago=1)
     finally:
         await house.close()
     return typing
 
 
-async def queue(house: House, recipient: str) -> None:
+async def queue(house: House, recipient: str, *, seconds_ago: int) -> None:
+    at = house.clock.now() - timedelta(seconds=seconds_ago)
+
     async def body(tx: Transaction) -> None:
-        await house.mail.add_mail(tx, house.clock.now(), TestMessage(), recipient=recipient, language="en")
+        await house.mail.add_mail(tx, at, TestMessage(), recipient=recipient, language="en")
 
     await house.database.transact(body)
 

@@ -9,6 +9,7 @@ import pytest
 from portico.house import open_house
 from portico.settings import read_settings
 from tests.core.test_cli import Operator
+from tests.support.dns_server import name_server
 
 NORA, TOM = "nora@north-clinic.example", "tom@north-clinic.example"
 NORTH = "North Clinic"
@@ -42,10 +43,12 @@ def refuse(operator: Operator, *words: str) -> str:
 
 
 async def test_an_organization_from_the_first_day_to_its_members(operator: Operator) -> None:  # S44, S84, D27
-    await asyncio.to_thread(tell_the_story, operator)
+    async with name_server() as names:
+        names.mood = "fails"
+        await asyncio.to_thread(tell_the_story, operator, names.address)
 
 
-def tell_the_story(operator: Operator) -> None:
+def tell_the_story(operator: Operator, dns_server: str) -> None:
     made = say(operator, "add", NORTH)
     found = re.search(r"id ([0-9a-f-]{36})\.", made)
     assert found is not None, made
@@ -80,7 +83,7 @@ def tell_the_story(operator: Operator) -> None:
     assert "have its DNS answer for _portico-challenge.north.example with a TXT record" in claimed
     value = claimed.strip().splitlines()[-1]
     assert value.startswith("portico-domain=")
-    away = operator.fail("organizations", "domains", "verify", NORTH, "north.example", PORTICO_DNS_SERVER="127.0.0.1:9")
+    away = operator.fail("organizations", "domains", "verify", NORTH, "north.example", PORTICO_DNS_SERVER=dns_server)
     assert "no name server has answered for _portico-challenge.north.example" in away
     assert say(operator, "domains", "verify", NORTH, "north.example", "--by-word") == "north.example is proven."
     listed = say(operator, "domains", "list", NORTH).split()

@@ -560,26 +560,39 @@ async def hers(world: World) -> Dump:
 @pytest.mark.long
 async def test_whoever_is_signed_in_reaches_every_door_of_theirs(free_world: World) -> None:  # V8.2.1
     await free_world.add_person(OLGA, PASSWORD, first_name="Olga", last_name="Peters", is_operator=True)
-    for endpoint in free_world.app.routes.endpoints:
-        if endpoint.access is ANYONE:
+    theirs = [endpoint for endpoint in free_world.app.routes.endpoints if endpoint.access is not ANYONE]
+    async with free_world.browser() as browser, free_world.native() as client, free_world.native() as olgas:
+        owner = await nora(free_world, browser, client)
+        await olgas.sign_in(OLGA)
+        for endpoint in theirs:
+            if endpoint.is_read:  # one Nora is enough for all of these: looking changes nothing, as the next test shows
+                caller = Somebody(browser, olgas, owner.values) if endpoint.access is OPERATOR else owner
+                await reach(endpoint, caller)
+    for endpoint in theirs:
+        if endpoint.is_read:
             continue
+        await put_back(free_world)
         async with free_world.browser() as browser, free_world.native() as client:
             owner = await nora(free_world, browser, client)
-            values = dict(owner.values)
-            if endpoint.is_api:
-                values["attempt_id"] = values["native_attempt_id"]
             if endpoint.access is OPERATOR:
                 await client.sign_in(OLGA)
-            answer = await owner.call(endpoint, values)
-            assert_carried(answer)
-            assert answer.status_code < 500, row(endpoint)
-            is_resend = endpoint.path.endswith("/resend") and answer.status_code == 404  # nothing is on its way
-            assert answer.status_code in (200, 201, 204, 303, 409) or is_resend, (
-                row(endpoint),
-                answer.status_code,
-                answer.text[:300],
-            )
-        await put_back(free_world)
+            await reach(endpoint, owner)
+
+
+async def reach(endpoint: Endpoint, caller: Somebody) -> None:
+    """Fail unless a door opens to whom it is for."""
+    values = dict(caller.values)
+    if endpoint.is_api:
+        values["attempt_id"] = values["native_attempt_id"]
+    answer = await caller.call(endpoint, values)
+    assert_carried(answer)
+    assert answer.status_code < 500, row(endpoint)
+    is_resend = endpoint.path.endswith("/resend") and answer.status_code == 404  # nothing is on its way
+    assert answer.status_code in (200, 201, 204, 303, 409) or is_resend, (
+        row(endpoint),
+        answer.status_code,
+        answer.text[:300],
+    )
 
 
 async def put_back(world: World) -> None:

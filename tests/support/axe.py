@@ -15,9 +15,15 @@ async () => {
 """
 
 
-async def find_serious(page: Page) -> list[str]:
-    """What axe calls serious or critical on a page as it is now, with the elements it names."""
+async def find_serious(page: Page, program: str = "") -> list[str]:
+    """What axe calls serious or critical on a page as it is now, with the elements it names.
+
+    ``program``: where the page's own server has axe, if it has; a browser keeps what it has loaded and compiled once.
+    """
     if not await page.evaluate("'axe' in globalThis"):
-        await page.evaluate(AXE_SCRIPT)
+        if program:
+            await page.add_script_tag(url=program)
+        else:
+            await page.evaluate(AXE_SCRIPT)
     found: list[Any] = await page.evaluate(_LOOK)
     return [f"{rule}: {what}: {nodes}" for rule, what, nodes in found]

@@ -39,6 +39,8 @@ class MaildirTransport:
         """The library counts the names of its files up without a lock of its own."""
         self._letters: dict[str, StoredLetter] = {}
         """What was read so far, by the file's key: a mail that lies there never changes."""
+        self._keys: dict[str, str | None] = {}
+        """The comparison keys of the addresses that were read: each takes as long to make as much else here."""
 
     async def deliver(self, mail: EmailMessage, recipient: str) -> None:
         """See :class:`~portico.mail.transports.Transport`."""
@@ -63,12 +65,17 @@ class MaildirTransport:
         letters = await asyncio.to_thread(self._read)
         if to is not None:
             wanted = address_key(to)
-            letters = [letter for letter in letters if wanted is not None and address_key(letter.to) == wanted]
+            letters = [letter for letter in letters if wanted is not None and self._key_of(letter) == wanted]
         return sorted(letters, key=lambda letter: (letter.at, letter.id), reverse=True)
 
     async def find_letter(self, letter_id: str) -> StoredLetter | None:
         """One mail by its id."""
         return next((letter for letter in await self.list_letters() if letter.id == letter_id), None)
+
+    def _key_of(self, letter: StoredLetter) -> str | None:
+        if letter.to not in self._keys:
+            self._keys[letter.to] = address_key(letter.to)
+        return self._keys[letter.to]
 
     def _open(self) -> mailbox.Maildir:
         for name in ("tmp", "new", "cur"):
