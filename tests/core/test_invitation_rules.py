@@ -3,61 +3,24 @@
 from datetime import timedelta
 
 import msgspec
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from portico.accounts.model import AccountState
 from portico.factors.proof import ProofKind
 from portico.kernel.masks import masked_address
-from portico.organizations.invitations.model import Invitation, InvitationStatus
-from portico.organizations.model import MemberType, Role
+from portico.organizations.invitations.model import InvitationStatus
+from portico.organizations.model import Role
 from portico.organizations.rules import may_grant
-from portico.signin.attempt import Mark, Purpose
+from portico.signin.attempt import Mark
 from portico.signin.decide import next_step
-from portico.signin.facts import Facts, Invited
+from portico.signin.facts import Facts
 from portico.signin.steps import CreateAccount, Finished, Outcome, Refused, RefusedReason
-from tests.support.generated_facts import NOW, live_facts
-
-INVITATION = Invitation(
-    id="invitation",
-    organization_id="clinic",
-    address="ida@south-clinic.example",
-    address_key="ida@south-clinic.example",
-    member_type=MemberType.PROVIDER,
-    role=Role.MEMBER,
-    language="",
-    token_hash=b"hash",
-    invited_by=None,
-    mails=1,
-    mailed_at=NOW,
-    created_at=NOW,
-    expires_at=NOW + timedelta(days=14),
-)
-ACCEPTED = msgspec.structs.replace(INVITATION, accepted_at=NOW, accepted_by="account")
-invitations = st.builds(
-    Invited,
-    invitation=st.sampled_from([INVITATION, ACCEPTED]),
-    organization=st.just("North Clinic"),
-    is_open=st.booleans(),
-    is_theirs=st.booleans(),
-    is_member=st.booleans(),
-)
+from tests.support.drawing import ACCEPTED, INVITATION
+from tests.support.fact_corpus import Draw, Family
+from tests.support.generated_facts import NOW
+from tests.support.properties import over
 
 
-@st.composite
-def accepting(draw: st.DrawFn) -> Facts:
-    """Facts about an attempt that accepts an invitation, however unlikely."""
-    facts = draw(live_facts)
-    attempt = msgspec.structs.replace(
-        facts.attempt,
-        purpose=Purpose.ACCEPT_INVITATION,
-        invitation_id=INVITATION.id,
-        session_id=draw(st.sampled_from([None, "session"])),
-    )
-    return msgspec.structs.replace(facts, attempt=attempt, invited=draw(st.none() | invitations))
-
-
-@given(accepting())
+@over(Family.ACCEPTING)
 def test_only_the_person_invited_joins_and_only_while_it_is_open(facts: Facts) -> None:  # D27
     step = next_step(facts)
     if not isinstance(step, Finished):
@@ -72,14 +35,14 @@ def test_only_the_person_invited_joins_and_only_while_it_is_open(facts: Facts) -
     assert step.outcome is (Outcome.STAMP_POLICY if kept else Outcome.OPEN_SESSION)
 
 
-@given(accepting())
+@over(Family.ACCEPTING)
 def test_an_invitation_that_is_over_finishes_nothing(facts: Facts) -> None:  # D27
     closed = msgspec.structs.replace(facts.invited, is_open=False) if facts.invited else None
     step = next_step(msgspec.structs.replace(facts, invited=closed))
     assert not isinstance(step, Finished | CreateAccount)
 
 
-@given(accepting())
+@over(Family.ACCEPTING)
 def test_the_mailed_link_alone_lets_no_account_in_that_was_there_before(facts: Facts) -> None:  # D27
     attempt = facts.attempt
     links = tuple(proof for proof in attempt.proofs if proof.kind is ProofKind.MAILED_LINK)
@@ -88,18 +51,18 @@ def test_the_mailed_link_alone_lets_no_account_in_that_was_there_before(facts: F
     assert not isinstance(next_step(msgspec.structs.replace(facts, attempt=alone)), Finished)
 
 
-@given(accepting(), st.booleans(), st.booleans())
-def test_before_a_first_proof_nobodys_name_makes_a_difference(facts: Facts, theirs: bool, member: bool) -> None:
-    # D27, D20
-    assume(facts.invited is not None)
-    assert facts.invited is not None
+@over(Family.ACCEPTING)
+def test_before_a_first_proof_nobodys_name_makes_a_difference(facts: Facts, draw: Draw) -> None:  # D27, D20
+    if facts.invited is None:
+        return
+    theirs, member = draw.chance(50), draw.chance(50)
     unproven = msgspec.structs.replace(facts.attempt, proofs=(), epoch=None, identifier="somebody")
     one = msgspec.structs.replace(facts, attempt=unproven, person=None)
     other = msgspec.structs.replace(facts.invited, is_theirs=theirs, is_member=member)
     assert next_step(one) == next_step(msgspec.structs.replace(one, invited=other, person=facts.person))
 
 
-@given(accepting())
+@over(Family.ACCEPTING)
 def test_an_account_is_made_for_an_open_invitation_alone(facts: Facts) -> None:  # D27
     step = next_step(facts)
     if isinstance(step, CreateAccount):
@@ -109,7 +72,7 @@ def test_an_account_is_made_for_an_open_invitation_alone(facts: Facts) -> None: 
         assert facts.attempt.proofs
 
 
-@given(accepting())
+@over(Family.ACCEPTING)
 def test_who_is_refused_for_being_a_member_is_one(facts: Facts) -> None:  # D27
     step = next_step(facts)
     if isinstance(step, Refused) and step.reason is RefusedReason.ALREADY_MEMBER:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
 from msgspec.structs import replace
 
 from portico.factors.proof import Proof, ProofKind
@@ -14,7 +13,9 @@ from portico.signin.facts import ChangeReason, Facts
 from portico.signin.rules import find_reminder
 from portico.signin.samples import SAMPLES
 from portico.signin.steps import ChangePassword, Finished, RemindPassword, Step
-from tests.support.generated_facts import CLASSES, NOW, reminding_facts
+from tests.support.fact_corpus import Family
+from tests.support.generated_facts import CLASSES, NOW
+from tests.support.properties import over
 
 
 def step_of(facts: Facts, **attempt: object) -> Step:
@@ -22,7 +23,7 @@ def step_of(facts: Facts, **attempt: object) -> Step:
     return next_step(replace(facts, attempt=replace(facts.attempt, **attempt)))
 
 
-@given(reminding_facts)
+@over(Family.REMINDING)
 def test_it_comes_last_and_may_be_put_off(facts: Facts) -> None:  # S88
     step = next_step(facts)
     assert isinstance(step, RemindPassword)
@@ -35,7 +36,7 @@ def test_it_comes_last_and_may_be_put_off(facts: Facts) -> None:  # S88
     assert isinstance(next_step(replace(facts, reminder_rests=True)), Finished)
 
 
-@given(reminding_facts)
+@over(Family.REMINDING)
 def test_who_takes_it_chooses_a_new_password(facts: Facts) -> None:  # S88
     taken = step_of(facts, marks=frozenset({Mark.REMINDER_TAKEN}))
     assert isinstance(taken, ChangePassword)
@@ -47,7 +48,7 @@ def test_who_takes_it_chooses_a_new_password(facts: Facts) -> None:  # S88
     assert isinstance(next_step(replace(changed, policy=replace(facts.policy, password=rule))), Finished)
 
 
-@given(reminding_facts)
+@over(Family.REMINDING)
 def test_it_is_shown_at_sign_in_only(facts: Facts) -> None:  # S88
     """A session that goes on is told by its refresh; whoever cannot be asked is not; who used no password neither."""
     for purpose in (Purpose.STEP_UP, Purpose.RENEW):
@@ -58,7 +59,7 @@ def test_it_is_shown_at_sign_in_only(facts: Facts) -> None:  # S88
     assert isinstance(step_of(facts, proofs=(link,)), Finished)
 
 
-@given(reminding_facts)
+@over(Family.REMINDING)
 def test_what_has_expired_is_no_reminder(facts: Facts) -> None:  # S86
     step = next_step(facts)
     assert isinstance(step, RemindPassword)
@@ -70,7 +71,7 @@ def test_what_has_expired_is_no_reminder(facts: Facts) -> None:  # S86
     assert over.why is ChangeReason.EXPIRED
 
 
-@given(reminding_facts)
+@over(Family.REMINDING)
 def test_nobody_is_reminded_who_is_not_to_be(facts: Facts) -> None:
     rule = replace(facts.policy.password, remind_within=None)
     assert isinstance(next_step(replace(facts, policy=replace(facts.policy, password=rule))), Finished)

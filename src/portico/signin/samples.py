@@ -63,7 +63,7 @@ SAMPLES: tuple[Step, ...] = (
     Enrol(kinds=(ProofKind.PASSKEY,), organizations=("North Clinic",)),
     *(SaveRecoveryCode(why=why) for why in SaveReason),
     TrustDevice(),
-    DeviceRegistered(name="Safari on Nora's iPhone"),
+    DeviceRegistered(name="Nora's device (Safari on iPhone)"),
     CreateAccount(address="nora@north-clinic.example"),
     CreateAccount(address="nora@north-clinic.example", terms_url="https://north-clinic.example/terms"),
     ChangePassword(why=ChangeReason.RESET),

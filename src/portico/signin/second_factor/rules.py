@@ -42,7 +42,7 @@ def demands_on(facts: Facts) -> tuple[Demand, ...]:
     if attempt.purpose is Purpose.RESET_PASSWORD:
         return ()
     if attempt.purpose is Purpose.STEP_UP:
-        return (_OWN,) if attempt.demands.change and has_factor else ()
+        return (_OWN,) if _change(attempt) and has_factor else ()
     if not has_factor or attempt.goes_on_with_session:
         return policy.demands
     return (*policy.demands, _OWN_OR_MAILED if policy.email_code else _OWN)
@@ -127,6 +127,11 @@ def kinds_to_enrol(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
     return tuple(kind for kind in facts.enrollable if kind in demand.kinds and kind not in facts.enrolled)
 
 
+def _change(attempt: Attempt) -> FactorChange | None:
+    """What is to be changed about one's factors: by a step-up, and by nothing else."""
+    return attempt.demands.change if attempt.purpose is Purpose.STEP_UP else None
+
+
 _WANTED = {FactorChange.ADD_TOTP: ProofKind.TOTP, FactorChange.ADD_PASSKEY: ProofKind.PASSKEY}
 
 
@@ -138,7 +143,7 @@ def find_enrolment(facts: Facts) -> Enrol | None:
         if kinds and not kinds_towards(demand, facts):
             asking = {one.organization for one in open_demands if not one.kinds.isdisjoint(kinds)}
             return Enrol(kinds=kinds, organizations=tuple(sorted(name for name in asking if name)))
-    change = facts.attempt.demands.change
+    change = _change(facts.attempt)
     wanted = _WANTED.get(change) if change else None
     if wanted not in facts.enrollable or Mark.FACTOR_ENROLLED in facts.attempt.marks:
         return None
@@ -174,7 +179,7 @@ def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
     is_reset = attempt.purpose is Purpose.RESET_PASSWORD
     if is_reset or not has_factor or Mark.RECOVERY_CODE_SAVED in attempt.marks:
         return None
-    if attempt.demands.change is FactorChange.NEW_RECOVERY_CODE:
+    if _change(attempt) is FactorChange.NEW_RECOVERY_CODE:
         return SaveRecoveryCode(why=SaveReason.ASKED)
     if ProofKind.RECOVERY_CODE in facts.enrolled:
         return None
@@ -192,7 +197,7 @@ def find_device_to_trust(facts: Facts) -> TrustDevice | None:
     is_possible = attempt.demands.passkeys and ProofKind.PASSKEY in facts.enrollable and policy.trusted_device
     is_settled = facts.passkey_here or facts.trust_rests or Mark.TRUST_PUT_OFF in attempt.marks
     has_made_one = Mark.DEVICE_REGISTERED in attempt.marks
-    is_elsewhere = attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD)
+    is_elsewhere = attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD) or not attempt.demands.interaction
     goes_on = attempt.goes_on_with_session and Mark.FACTOR_ENROLLED not in attempt.marks
     if not is_possible or is_settled or has_made_one or is_elsewhere or goes_on:
         return None
@@ -204,9 +209,10 @@ def find_device_to_trust(facts: Facts) -> TrustDevice | None:
 
 
 def find_device_to_name(facts: Facts) -> DeviceRegistered | None:
-    """The passkey that was made just now, to be given a name."""
+    """The passkey that was made just now, to be given a name. It has one, so whoever cannot be asked goes on."""
     marks = facts.attempt.marks
-    if Mark.DEVICE_REGISTERED not in marks or Mark.DEVICE_NAMED in marks:
+    is_settled = Mark.DEVICE_REGISTERED not in marks or Mark.DEVICE_NAMED in marks
+    if is_settled or not facts.attempt.demands.interaction:
         return None
     return DeviceRegistered(name=facts.registered_name)
 
