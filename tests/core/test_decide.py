@@ -85,7 +85,7 @@ def test_finished_implies_that_every_demand_is_proven(given_facts: Facts) -> Non
     assert given_facts.person is not None
     assert attempt.epoch == given_facts.person.epoch
     assert step == Finished(outcome=OUTCOMES[attempt.purpose])
-    if attempt.purpose is Purpose.RESET_PASSWORD:
+    if attempt.purpose in (Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD):
         assert Mark.PASSWORD_CHANGED in attempt.marks
     elif attempt.purpose is not Purpose.STEP_UP:  # its session has met them
         _assert_demands_are_met(given_facts)
@@ -138,8 +138,14 @@ def test_a_mailed_password_and_a_mailed_code_are_one_class() -> None:
 def test_unknown_and_known_look_alike_until_a_first_proof(
     given_facts: Facts, other: object, enrolled: tuple[ProofKind, ...]
 ) -> None:
-    """D20: before a proof nothing about the person, nor that there is one, changes the step."""
-    before = with_attempt(given_facts, proofs=())
+    """D20: before a proof nothing about the person, nor that there is one, changes the step.
+
+    But for a hand-off: the app has shown who it is about.
+    """
+    purpose = given_facts.attempt.purpose
+    before = with_attempt(
+        given_facts, proofs=(), purpose=Purpose.SIGN_IN if purpose is Purpose.UPDATE_PASSWORD else purpose
+    )
     swapped = replace(before, person=other, enrolled=enrolled)
     assert next_step(before) == next_step(swapped)
 

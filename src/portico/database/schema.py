@@ -6,7 +6,7 @@ from typing import Literal
 from portico.database.port import Database
 from portico.kernel.errors import Misconfigured
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision this code knows, oldest first."""
 
 HEAD = REVISIONS[-1]

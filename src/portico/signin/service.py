@@ -6,7 +6,7 @@ Hashing happens between two transactions; the second re-reads what the first one
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import msgspec
@@ -58,9 +58,11 @@ from portico.signin.situation import Beginning, Situation, Visitor, whole
 from portico.signin.steps import Refused, RefusedReason, VerifyEmail
 from portico.signin.tries import Tries
 from portico.signin.turns import Turns, claim
+from portico.signin.waiting import store as hand_offs
 from portico.throttle.rates import TooMany
 
 _SWEEP_BATCH = 5_000
+_HAND_OFFS_KEPT = timedelta(days=1)
 
 
 class SignIn:
@@ -174,8 +176,9 @@ class SignIn:
         await self._database.transact(lambda tx: self._sessions.end_session(tx, now, session.account_id, session.id))
 
     async def sweep(self, tx: Transaction, now: datetime) -> int:
-        """Delete attempts and burnt values whose time is over."""
-        return await store.sweep(tx, now, _SWEEP_BATCH)
+        """Delete attempts, burnt values and hand-offs whose time is over."""
+        swept = await store.sweep(tx, now, _SWEEP_BATCH)
+        return swept + await hand_offs.sweep(tx, now - _HAND_OFFS_KEPT, _SWEEP_BATCH)
 
     def new_attempt(self, beginning: Beginning, visitor: Visitor, now: datetime) -> Attempt:
         """An attempt as it begins, not stored yet."""
@@ -341,9 +344,9 @@ class SignIn:
 
 
 def with_proof(attempt: Attempt, proof: Proof, judgement: Judgement) -> Attempt:
-    """The attempt with one more proof, and the epoch of its first one."""
+    """The attempt with one more proof, and the epoch of its first one; one that was handed over has it already."""
     proven = attempt.with_proof(proof)
-    if attempt.proofs:
+    if attempt.proofs or attempt.purpose is Purpose.UPDATE_PASSWORD:
         return proven
     return msgspec.structs.replace(proven, account_id=judgement.account_id, epoch=judgement.epoch)
 

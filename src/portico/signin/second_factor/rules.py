@@ -111,8 +111,8 @@ def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
     """
     attempt = facts.attempt
     has_factor = not FACTORS.isdisjoint(facts.enrolled)
-    is_reset = attempt.purpose is Purpose.RESET_PASSWORD
-    if is_reset or not has_factor or Mark.RECOVERY_CODE_SAVED in attempt.marks:
+    is_elsewhere = attempt.purpose in (Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD)
+    if is_elsewhere or not has_factor or Mark.RECOVERY_CODE_SAVED in attempt.marks:
         return None
     if attempt.demands.change is FactorChange.NEW_RECOVERY_CODE:
         return SaveRecoveryCode(why=SaveReason.ASKED)
