@@ -60,6 +60,8 @@ async def test_the_open_session_is_updated_by_hand_off_and_goes_on(long_world: W
         assert attempt["update_password"]["text"] == "Your password has expired."
         page = await take_up(browser, await ask_for_hand_off(app, attempt))
         assert "goes on by itself" in (await update(browser, page)).text
+        assert (await app.call("GET", "/account")).status_code == 200, "nobody drops off a call"
+        assert (await app.refresh()).status_code == 200
         assert (await look(app, attempt))["step"] == {"step": "finished", "outcome": "stamp_policy"}
         assert (await go_on(app, attempt))["step"]["step"] == "finished"
         assert "update_password" not in (await app.refresh()).json(), "the same session, with a new password"

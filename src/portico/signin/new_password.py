@@ -29,7 +29,6 @@ from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import Attempt, Mark, Purpose
 from portico.signin.password_criteria import AskedCriteria, PasswordCriteria
 from portico.signin.situation import Visitor
-from portico.signin.waiting.carrying import carry_on
 from portico.throttle.service import Throttle
 
 
@@ -140,10 +139,7 @@ class PasswordChange:
     async def apply(
         self, tx: Transaction, now: datetime, attempt: Attempt, new: NewPassword, visitor: Visitor | None = None
     ) -> Attempt:
-        """Store the password an attempt has led to; the attempt goes on under the new epoch.
-
-        So does the one of an app on whose behalf it was changed, and no other.
-        """
+        """Store the password an attempt has led to; the attempt goes on under the new epoch."""
         account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
         if account is None:
             raise NotFound("the account is gone")
@@ -152,8 +148,6 @@ class PasswordChange:
         require_met(await self._criteria.find_for(tx, attempt, now), new)
         is_reset = attempt.purpose is Purpose.RESET_PASSWORD
         epoch = await self.replace(tx, now, account, new, attempt.proofs, is_reset=is_reset, visitor=visitor)
-        if attempt.purpose is Purpose.UPDATE_PASSWORD:
-            await carry_on(tx, now, attempt, epoch)
         return msgspec.structs.replace(attempt.with_mark(Mark.PASSWORD_CHANGED), epoch=epoch)
 
     async def replace(

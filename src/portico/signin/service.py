@@ -59,6 +59,7 @@ from portico.signin.steps import Refused, RefusedReason, VerifyEmail
 from portico.signin.tries import Tries
 from portico.signin.turns import Turns, claim
 from portico.signin.waiting import store as hand_offs
+from portico.signin.waiting.carrying import carry_on
 from portico.throttle.rates import TooMany
 
 _SWEEP_BATCH = 5_000
@@ -295,6 +296,8 @@ class SignIn:
             if not is_fitting(answer, (await self._turns.situation(tx, attempt, now)).step):
                 return await self._turns.conclude(tx, attempt, visitor, now)
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
+            if attempt.purpose is Purpose.UPDATE_PASSWORD:
+                await carry_on(tx, now, self._sessions, attempt, changed.epoch or 0)
             return await self._turns.conclude(tx, changed, visitor, now)
 
         return await self._database.transact(body)
