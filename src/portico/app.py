@@ -22,6 +22,8 @@ from portico.own_doors import OwnDoors
 from portico.sessions.door import SessionGate
 from portico.signin.api import SignInApi
 from portico.signin.door import Visitors
+from portico.signin.hand_off.api import HandOffApi
+from portico.signin.hand_off.pages import HandOffPages
 from portico.signin.invitation_api import InvitationApi
 from portico.signin.invitation_pages import InvitationPages
 from portico.signin.pages import SignInPages
@@ -135,6 +137,7 @@ class Doors:
         rows = [
             *self._sign_in(),
             *self._reset(),
+            *self._hand_offs(),
             *self._reset_help(),
             *self._operators(),
             *self._audit(),
@@ -189,6 +192,19 @@ class Doors:
         )
         doors = (pages, sign_up_pages, renewal_pages, invitation_pages, api, sign_up_api, invitation_api)
         return tuple(endpoint for door in doors for endpoint in door.endpoints())
+
+    def _hand_offs(self) -> tuple[Endpoint, ...]:
+        house = self._house
+        pages = HandOffPages(
+            pages=self.pages, visitors=self.visitors, gate=self.gate, hand_offs=house.hand_offs, clock=house.clock
+        )
+        api = HandOffApi(
+            base_url=self._base_url,
+            visitors=self.visitors,
+            hand_offs=house.hand_offs,
+            sign_in_api=self.sign_in_api,
+        )
+        return (*pages.endpoints(), *api.endpoints())
 
     def _reset(self) -> tuple[Endpoint, ...]:
         house = self._house

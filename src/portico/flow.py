@@ -13,6 +13,7 @@ from portico.signin.codes import Codes
 from portico.signin.enrolling import Enrolling
 from portico.signin.facts import Terms
 from portico.signin.gather import Gatherer
+from portico.signin.hand_off.service import HandOffs
 from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.password_criteria import PasswordCriteria
@@ -259,6 +260,22 @@ class Flow(Foundations, ABC):
             sessions=self.sessions,
             gatherer=self.gatherer,
             sign_in=self.sign_in,
+            grace=self.settings.expired_password_grace,
+        )
+
+    @cached_property
+    def hand_offs(self) -> HandOffs:
+        """The ways from an app to a page."""
+        return HandOffs(
+            database=self.database,
+            clock=self.clock,
+            chance=self.chance,
+            accounts=self.accounts,
+            audit=self.audit,
+            turns=self.turns,
+            sign_in=self.sign_in,
+            criteria=self.password_criteria,
+            password_change=self.password_change,
         )
 
     @cached_property

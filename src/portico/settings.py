@@ -73,6 +73,10 @@ def _span(value: object) -> timedelta:
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
+def _span_or_none(value: object) -> timedelta:
+    return timedelta(0) if str(value).strip() == "0" else _span(value)
+
+
 def _one_of(*choices: T) -> Callable[[object], T]:
     def parse(value: object) -> T:
         for choice in choices:
@@ -251,6 +255,13 @@ class Settings:
     access_token_lifetime: timedelta = setting(
         timedelta(minutes=10), _span, "How long an access token is good.", shown="10m"
     )
+
+    expired_password_grace: timedelta = setting(
+        timedelta(hours=12), _span_or_none,
+        "How long a session that is open in an app goes on once its password has expired, so that nobody drops off a "
+        "call; `0`: not at all. Nobody signs in with it meanwhile. See [passwords](operating/passwords.md).",
+        shown="12h",
+    )  # fmt: skip
 
     default_time_zone: str = setting(
         "UTC",

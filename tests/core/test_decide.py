@@ -116,7 +116,7 @@ def test_finished_implies_that_every_demand_is_proven(facts: Facts) -> None:
     assert attempt.epoch == facts.person.epoch
     goes_on = attempt.goes_on_with_session
     assert step == Finished(outcome=Outcome.STAMP_POLICY if goes_on else OUTCOMES[attempt.purpose])
-    if attempt.purpose is Purpose.RESET_PASSWORD:
+    if attempt.purpose in (Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD):
         assert Mark.PASSWORD_CHANGED in attempt.marks
     elif attempt.purpose is not Purpose.STEP_UP:  # its session has met them
         assert_demands_are_met(facts)
@@ -124,8 +124,13 @@ def test_finished_implies_that_every_demand_is_proven(facts: Facts) -> None:
 
 @over()
 def test_unknown_and_known_look_alike_until_a_first_proof(facts: Facts, draw: Draw) -> None:
-    """D20: before a proof nothing about the person, nor that there is one, changes the step; passkeys or not."""
-    before = with_attempt(facts, proofs=())
+    """D20: before a proof nothing about the person, nor that there is one, changes the step; passkeys or not.
+
+    But for a hand-off: the app has shown who it is about.
+    """
+    purpose = facts.attempt.purpose
+    purpose = Purpose.SIGN_IN if purpose is Purpose.UPDATE_PASSWORD else purpose
+    before = with_attempt(facts, proofs=(), purpose=purpose)
     invited = facts.invited and replace(facts.invited, is_theirs=draw.chance(50), is_member=draw.chance(50))
     swapped = replace(
         before,

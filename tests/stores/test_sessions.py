@@ -181,11 +181,16 @@ async def test_proofs_and_policy_are_replaced(database: Database) -> None:
 
     async def body(tx: Transaction) -> None:
         await store.set_proofs(tx, made.id, (TOTP_PROOF,))
-        await store.set_policy_version(tx, made.id, "2", HOUR, made.ends_at - HOUR)
+        await store.set_policy_version(tx, made.id, "2", HOUR, made.ends_at - HOUR, made.opened_at + HOUR)
 
     await database.transact(body)
     assert await find(database) == structs.replace(
-        made, proofs=(TOTP_PROOF,), policy_version="2", idle_span=HOUR, ends_at=made.ends_at - HOUR
+        made,
+        proofs=(TOTP_PROOF,),
+        policy_version="2",
+        idle_span=HOUR,
+        ends_at=made.ends_at - HOUR,
+        decide_at=made.opened_at + HOUR,
     )
 
 

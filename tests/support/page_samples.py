@@ -715,6 +715,35 @@ RESET = (
     PageSample("link-invalid", "reset/link_gone.html", {"why": message("reset.link.invalid")}),
 )
 
+_UPDATE: Mapping[str, object] = {**_CHANGE, "why": _EXPIRED, "asks_present": True}
+_PRESENT_WRONG = message("my_account.password.current_wrong")
+
+HAND_OFF = (
+    PageSample("hand-off", "hand_off/show.html", {"name": NORA.name, "address": IDENTIFIER, "other": ""}),
+    PageSample("hand-off-other", "hand_off/show.html", {"name": NORA.name, "address": IDENTIFIER, "other": "Tom Berg"}),
+    PageSample("hand-off-update", "hand_off/update.html", _UPDATE),
+    PageSample(
+        "hand-off-update-failed",
+        "hand_off/update.html",
+        {**_UPDATE, "failure": Failure(_PRESENT_WRONG, {"password": _PRESENT_WRONG})},
+    ),
+    PageSample(
+        "hand-off-update-reused",
+        "hand_off/update.html",
+        {**_UPDATE, "asks_present": False, "failure": Failure(_REUSED, {"new_password": _REUSED})},
+    ),
+    PageSample("hand-off-done", "hand_off/done.html", {"app_goes_on": True}),
+    PageSample("hand-off-done-over", "hand_off/done.html", {"app_goes_on": False}),
+    *(
+        PageSample(
+            f"hand-off-{state}",
+            "hand_off/gone.html",
+            {"why": message(f"hand_off.gone.{state}"), "next": message(f"hand_off.gone.{state}.next")},
+        )
+        for state in ("used", "expired", "over", "invalid")
+    ),
+)
+
 MY_ACCOUNT = (
     PageSample("account", "my_account/overview.html", _OVERVIEW, NORA),
     PageSample(
@@ -1154,7 +1183,18 @@ AUTHENTICATOR = (
     ),
 )
 
-PAGES = (*SIGN_IN, *SECOND_FACTOR, *AUTHENTICATOR, *SIGN_UP, *INVITATIONS, *RESET, *MY_ACCOUNT, *SAFETY, *OTHERS)
+PAGES = (
+    *SIGN_IN,
+    *SECOND_FACTOR,
+    *AUTHENTICATOR,
+    *SIGN_UP,
+    *INVITATIONS,
+    *RESET,
+    *HAND_OFF,
+    *MY_ACCOUNT,
+    *SAFETY,
+    *OTHERS,
+)
 
 
 def make_assets(brand: Brand | None = None, directory: Path = STATIC) -> Assets:

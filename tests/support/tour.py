@@ -66,11 +66,23 @@ async def walk_to_the_door(teller: BrowserTeller, guests: Guests) -> AsyncIterat
 
 
 async def walk_through_a_forced_change(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
-    """Choosing a password on the way in."""
+    """Choosing a password on the way in; and by the hand-off of an app."""
     await teller.sign_in(guests.must_change)
     yield "change-password"
     await teller.choose_password(guests.must_change.password)
     yield "change-password-failed"
+    await teller.page.goto(await _hand_off(teller, guests.must_change))
+    yield "hand-off"
+    await teller.press(teller.primary)
+    yield "hand-off-update"
+    await teller.field("my_account.password.current").fill("not-my-Password-1")
+    await teller.choose_password(NEW_PASSWORD)
+    yield "hand-off-update-failed"
+    await teller.field("my_account.password.current").fill(guests.must_change.password)
+    await teller.choose_password(NEW_PASSWORD)
+    yield "hand-off-done"
+    await teller.page.goto(f"/handoff/{'A' * 43}")
+    yield "hand-off-gone"
 
 
 async def walk_past_a_reminder(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
@@ -376,6 +388,14 @@ async def _mailed(teller: BrowserTeller, address: str, pattern: str) -> re.Match
                 return found
             await asyncio.sleep(0.1)
     raise AssertionError(f"no mail to {address} has {pattern}")
+
+
+async def _hand_off(teller: BrowserTeller, person: Person) -> str:
+    """The address to which an app hands somebody over who has to change their password."""
+    async with httpx.AsyncClient(base_url=teller.base, timeout=30) as client:
+        app = ApiTeller(teller.base, "en", client)
+        await app.sign_in(person)
+        return str((await app.call("POST", f"/signin/{app.attempt['id']}/handoff"))["address"])
 
 
 async def _sign_in_elsewhere(teller: BrowserTeller, person: Person) -> None:

@@ -53,6 +53,8 @@ class EventKind(StrEnum):
     PASSWORD_REMINDED = "password.reminded"
     RESET_REQUESTED = "password.reset_requested"
     RESET_LINK_REFUSED = "password.reset_link_refused"
+    HAND_OFF_ASKED = "hand_off.asked"
+    HAND_OFF_OPENED = "hand_off.opened"
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED = "session.all_ended"
     MAIL_BOUNCED = "mail.bounced"

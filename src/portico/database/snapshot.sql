@@ -130,7 +130,8 @@ CREATE TABLE sessions (
     last_seen_at BIGINT NOT NULL,
     idle_span BIGINT NOT NULL,
     ends_at BIGINT NOT NULL,
-    ended_at BIGINT
+    ended_at BIGINT,
+    decide_at BIGINT DEFAULT 0
 );
 CREATE INDEX sessions_by_account ON sessions (account_id, ended_at);
 
@@ -511,3 +512,20 @@ CREATE TABLE preferred_factors (
     account_id TEXT PRIMARY KEY NOT NULL REFERENCES accounts,
     kind TEXT NOT NULL
 );
+
+-- Hand-offs: from an app whose own attempt waits for something to the browser in which it is done (D26).
+CREATE TABLE hand_offs (
+    hash BYTEA PRIMARY KEY NOT NULL,
+    purpose TEXT NOT NULL,
+    attempt_id TEXT NOT NULL,
+    account_id TEXT NOT NULL REFERENCES accounts,
+    epoch BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT,
+    opened_attempt_id TEXT
+);
+CREATE INDEX hand_offs_by_attempt ON hand_offs (attempt_id);
+CREATE UNIQUE INDEX hand_offs_by_opened_attempt ON hand_offs (opened_attempt_id);
+CREATE INDEX hand_offs_by_account ON hand_offs (account_id);
+CREATE INDEX hand_offs_by_expiry ON hand_offs (expires_at);

@@ -57,6 +57,8 @@ WORDED: Mapping[EventKind, str] = {
     EventKind.RECOVERY_CODE_SAVED: "history.recovery_code_saved",
     EventKind.RECOVERY_CODE_USED: "history.recovery_code_used",
     EventKind.MFA_RESET: "history.mfa_reset",
+    EventKind.HAND_OFF_ASKED: "history.hand_off_asked",
+    EventKind.HAND_OFF_OPENED: "history.hand_off_opened",
     EventKind.SESSION_ENDED: "history.session_ended",
     EventKind.SESSIONS_ENDED: "history.sessions_ended",
     EventKind.REFRESH_TOKEN_REUSED: "history.token_reused",

@@ -75,11 +75,12 @@ class SessionGate:
     async def _refuse_when_due(self, signed_in: SignedIn, *, is_read: bool) -> None:
         """Ask for the step a session has to take, once its organizations ask something new.
 
-        Only of browsers: a native client is asked when it refreshes, minutes later. While nothing is new, this is two
-        comparisons.
+        Only of browsers: a native client is asked when it refreshes, minutes later. While nothing is new, and the
+        password has not expired, this is a few comparisons.
         """
-        stamp = await self._stamps.find(signed_in.account.memberships, self._clock.now())
-        if stamp != signed_in.session.policy_version and await self._is_due(signed_in, is_read=is_read):
+        now = self._clock.now()
+        stamp = await self._stamps.find(signed_in.account.memberships, now)
+        if not signed_in.session.has_met(stamp, now) and await self._is_due(signed_in, is_read=is_read):
             raise InteractionRequired("a policy asks for a step")
 
     async def find_signed_in(self, request: Request) -> SignedIn | None:

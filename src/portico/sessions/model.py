@@ -31,10 +31,14 @@ class SessionLengths(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What organizations leave of these lengths: at most ``span`` after opening, at most ``idle_span`` unused."""
+    """What organizations leave of these lengths: at most ``span`` after opening, at most ``idle_span`` unused.
+
+    From ``decide_at`` on it is decided again, whatever the session has met: its password has expired by then.
+    """
 
     span: timedelta | None = None
     idle_span: timedelta | None = None
+    decide_at: datetime | None = None
 
 
 UNLIMITED = SessionLimits()
@@ -55,6 +59,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     last_seen_at: datetime
     idle_span: timedelta
     ends_at: datetime
+    decide_at: datetime | None = None
+
+    def has_met(self, stamp: str, now: datetime) -> bool:
+        """Whether the session has met what is asked: the policies of this stamp, by what was still good until now."""
+        return self.policy_version == stamp and (self.decide_at is None or now < self.decide_at)
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):

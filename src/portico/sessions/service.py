@@ -170,7 +170,9 @@ class Sessions:
         Deciding again ends nothing, so a session that is older than is allowed now may go on for as long once more.
         """
         limited = _limited(session, limits, since=now)
-        await store.set_policy_version(tx, session.id, policy_version, limited.idle_span, limited.ends_at)
+        await store.set_policy_version(
+            tx, session.id, policy_version, limited.idle_span, limited.ends_at, limited.decide_at
+        )
         return msgspec.structs.replace(limited, policy_version=policy_version)
 
     async def carry_over(self, tx: Transaction, session: Session, epoch: int) -> BrowserToken | None:
@@ -283,7 +285,7 @@ def _limited(session: Session, limits: SessionLimits, since: datetime) -> Sessio
     """The session, no longer than the limits allow, counted from ``since``; never longer than it was."""
     ends_at = session.ends_at if limits.span is None else min(session.ends_at, since + limits.span)
     idle_span = session.idle_span if limits.idle_span is None else min(session.idle_span, limits.idle_span)
-    return msgspec.structs.replace(session, ends_at=ends_at, idle_span=idle_span)
+    return msgspec.structs.replace(session, ends_at=ends_at, idle_span=idle_span, decide_at=limits.decide_at)
 
 
 def _opened_event(session: Session) -> Event:

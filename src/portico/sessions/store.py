@@ -20,7 +20,7 @@ _PROOFS = msgspec.json.Decoder(tuple[Proof, ...])
 _ACCOUNT = ", ".join(f"a.{name} AS account_{name}" for name in COLUMNS)
 _SESSION = (
     "SELECT s.id, s.account_id, s.device_id, s.client_kind, s.proofs, s.policy_version, s.epoch, s.persistent, "
-    "s.opened_at, s.last_seen_at, s.idle_span, s.ends_at"
+    "s.opened_at, s.last_seen_at, s.idle_span, s.ends_at, s.decide_at"
 )
 _SIGNED_IN = f"{_SESSION}, {_ACCOUNT} FROM sessions s JOIN accounts a ON a.id = s.account_id AND a.epoch = s.epoch "
 _ALIVE = "s.ended_at IS NULL AND s.ends_at > {now} AND s.last_seen_at + s.idle_span > {now}"
@@ -61,8 +61,8 @@ async def add_session(tx: Transaction, session: Session, token_hash: bytes | Non
     """Store a session."""
     await tx.execute(
         "INSERT INTO sessions (id, account_id, device_id, client_kind, token_hash, proofs, policy_version, epoch, "
-        "persistent, opened_at, last_seen_at, idle_span, ends_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "persistent, opened_at, last_seen_at, idle_span, ends_at, decide_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         session.id,
         session.account_id,
         session.device_id,
@@ -76,6 +76,7 @@ async def add_session(tx: Transaction, session: Session, token_hash: bytes | Non
         to_micros(session.last_seen_at),
         span_micros(session.idle_span),
         to_micros(session.ends_at),
+        _micros(session.decide_at),
     )
 
 
@@ -96,14 +97,20 @@ async def set_token(tx: Transaction, session_id: str, token_hash: bytes) -> None
 
 
 async def set_policy_version(
-    tx: Transaction, session_id: str, policy_version: str, idle_span: timedelta, ends_at: datetime
+    tx: Transaction,
+    session_id: str,
+    policy_version: str,
+    idle_span: timedelta,
+    ends_at: datetime,
+    decide_at: datetime | None,
 ) -> None:
-    """Note which policies a session has satisfied, and how long it may last under them."""
+    """Note which policies a session has satisfied, how long it may last under them, and when it is asked again."""
     await tx.execute(
-        "UPDATE sessions SET policy_version = $1, idle_span = $2, ends_at = $3 WHERE id = $4",
+        "UPDATE sessions SET policy_version = $1, idle_span = $2, ends_at = $3, decide_at = $4 WHERE id = $5",
         policy_version,
         span_micros(idle_span),
         to_micros(ends_at),
+        _micros(decide_at),
         session_id,
     )
 
@@ -375,4 +382,9 @@ def _session(row: Row) -> Session:
         last_seen_at=from_micros(row["last_seen_at"]),
         idle_span=span_from_micros(row["idle_span"]),
         ends_at=from_micros(row["ends_at"]),
+        decide_at=None if row["decide_at"] is None else from_micros(row["decide_at"]),
     )
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else to_micros(at)

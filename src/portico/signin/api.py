@@ -33,11 +33,13 @@ from portico.signin.answers import Answer
 from portico.signin.attempt import Attempt, ClientKind, Demands
 from portico.signin.criteria_view import CriteriaView, criteria_view
 from portico.signin.door import Visitors
+from portico.signin.expiry.rules import UpdateDue
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.renewal import Renewal, Renewed
 from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Setup, Situation
 from portico.signin.steps import Announced, Finished, Refused, RefusedReason, RemindPassword, Step
+from portico.signin.update_view import UpdatePasswordView, update_password_view
 from portico.web.body import read_json
 from portico.web.json import json_response, no_content
 from portico.web.pages import Pages
@@ -90,7 +92,8 @@ class TokensView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An access token for ``Authorization: Bearer``, and the refresh token that buys the next pair.
 
     ``announced`` is what organizations are going to ask of the owner, where that takes doing something; ``reminder``
-    says that their password expires soon.
+    says that their password expires soon, ``update_password`` that it has expired: until then the session goes on, and
+    an app shows that the password is to be updated, which `POST /api/v1/renewals` begins.
     """
 
     access_token: str
@@ -99,6 +102,7 @@ class TokensView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     refresh_expires_at: datetime
     announced: Announced | None = None
     reminder: RemindPassword | None = None
+    update_password: UpdateDue | None = None
 
 
 class SetupView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -127,6 +131,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     criteria: CriteriaView | None = None
     setup: SetupView | None = None
     tokens: TokensView | None = None
+    update_password: UpdatePasswordView | None = None
 
 
 class SignInApi:
@@ -224,7 +229,7 @@ class SignInApi:
         renewed = await self._renewal.refresh(body.refresh_token)
         match renewed:
             case Renewed():
-                return json_response(_tokens(renewed.tokens, renewed.announced, renewed.reminder))
+                return json_response(_renewed(renewed))
             case None:
                 raise NotSignedIn("the refresh token is worthless")
             case _:
@@ -268,6 +273,7 @@ class SignInApi:
             criteria=criteria_view(asked, self._catalogues, self._pages.language(request)) if asked else None,
             setup=_setup(situation.setup),
             tokens=_tokens(opened.tokens) if opened and opened.tokens else None,
+            update_password=update_password_view(situation, self._catalogues, self._pages.language(request)),
         )
 
     def _failure(self, request: Request, attempt: Attempt) -> FailureView | None:
@@ -293,10 +299,18 @@ def _setup(setup: Setup | None) -> SetupView | None:
     )
 
 
-def _tokens(pair: TokenPair, announced: Announced | None = None, reminder: RemindPassword | None = None) -> TokensView:
+def _renewed(renewed: Renewed) -> TokensView:
+    """The next tokens, and what a refresh has to say besides."""
+    return msgspec.structs.replace(
+        _tokens(renewed.tokens),
+        announced=renewed.announced,
+        reminder=renewed.reminder,
+        update_password=renewed.update_due,
+    )
+
+
+def _tokens(pair: TokenPair) -> TokensView:
     return TokensView(
-        announced=announced,
-        reminder=reminder,
         access_token=pair.access_token,
         expires_at=pair.expires_at,
         refresh_token=pair.refresh_token,

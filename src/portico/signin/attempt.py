@@ -1,4 +1,4 @@
-"""One try to sign in, sign up, step up, renew, reset a password or accept an invitation.
+"""One try to sign in, sign up, step up, renew, reset or update a password, or accept an invitation.
 
 An attempt is a row of its own, never part of a session: nothing that wants a session can take a half sign-in by
 accident. It is bound to its holder (the hash of the browser's cookie, or of a native client's ticket), carries the
@@ -27,6 +27,8 @@ class Purpose(StrEnum):
     RENEW = "renew"
     RESET_PASSWORD = "reset_password"
     ACCEPT_INVITATION = "accept_invitation"
+    UPDATE_PASSWORD = "update_password"
+    """By a hand-off, for the attempt of an app that waits (D26)."""
 
 
 class ClientKind(StrEnum):

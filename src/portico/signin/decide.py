@@ -17,6 +17,7 @@ OUTCOMES: dict[Purpose, Outcome] = {
     Purpose.STEP_UP: Outcome.ADD_PROOFS,
     Purpose.RENEW: Outcome.STAMP_POLICY,
     Purpose.RESET_PASSWORD: Outcome.NOTHING,
+    Purpose.UPDATE_PASSWORD: Outcome.NOTHING,
 }
 
 

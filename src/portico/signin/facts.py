@@ -21,6 +21,8 @@ class ChangeReason(StrEnum):
     EXPIRED = "expired"
     EXPIRES_SOON = "expires_soon"
     """Chosen by its owner, who was reminded."""
+    WANTED = "wanted"
+    """Nobody asks for it any more; its owner is there for it."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,8 @@ from portico.sessions.model import Opened, SessionKind, SessionLimits, SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.attempt import Attempt, ClientKind, Demands, FactorChange, Mark
 from portico.signin.decide import next_step
-from portico.signin.facts import Facts, Policy
+from portico.signin.expiry.rules import find_end
+from portico.signin.facts import Facts
 from portico.signin.second_factors import SecondFactors
 from portico.signin.situation import Visitor
 from portico.signin.steps import Finished, Outcome
@@ -139,7 +140,7 @@ class Outcomes:
             device_hash=device_hash,
             user_agent=visitor.user_agent,
             persistent=attempt.persistent,
-            limits=limits_of(facts.policy),
+            limits=limits_of(facts),
         )
 
     async def _renew_session(self, tx: Transaction, facts: Facts, now: datetime) -> Opened | None:
@@ -155,15 +156,16 @@ class Outcomes:
             raise NotSignedIn("the session has ended meanwhile")
         if set(attempt.proofs) - set(session.proofs):
             await self._sessions.keep_proofs(tx, session, attempt.proofs)
-        await self._sessions.stamp_policy(tx, now, session, facts.policy.version, limits_of(facts.policy))
+        await self._sessions.stamp_policy(tx, now, session, facts.policy.version, limits_of(facts))
         if not has_ended_others:
             return None
         return Opened(session=session, browser=await self._sessions.carry_over(tx, session, attempt.epoch or 0))
 
 
-def limits_of(policy: Policy) -> SessionLimits:
-    """How long a session may last under a policy."""
-    return SessionLimits(span=policy.session_span, idle_span=policy.idle_span)
+def limits_of(facts: Facts) -> SessionLimits:
+    """How long a session may last under the policies, and until when it is not asked anew."""
+    policy = facts.policy
+    return SessionLimits(span=policy.session_span, idle_span=policy.idle_span, decide_at=find_end(facts))
 
 
 def _stepped_up(attempt: Attempt, visitor: Visitor) -> SignedIn:

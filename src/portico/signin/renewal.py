@@ -2,9 +2,10 @@
 
 Nothing is ended when a step has become due. A page leads to the step; a refresh says which it is, and the token stays
 unused for after it. What is only announced (D10) stops nobody: a browser is shown it once, a refresh mentions it.
+That a password has expired is mentioned too, and stops no refresh for some hours (D8); a browser is asked at once.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -16,6 +17,7 @@ from portico.sessions.model import SessionKind, SignedIn, TokenPair
 from portico.sessions.service import Sessions
 from portico.signin.attempt import LIFETIME, Attempt, ClientKind, Purpose
 from portico.signin.decide import next_step
+from portico.signin.expiry.rules import UpdateDue, find_update_due, with_grace
 from portico.signin.facts import Facts
 from portico.signin.gather import Gatherer
 from portico.signin.outcomes import limits_of
@@ -28,12 +30,13 @@ from portico.signin.steps import Announced, Finished, RemindPassword, Step
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
     """What a refresh gives: the next tokens, and what organizations have announced, if anything is to be done.
 
-    ``reminder``: the password expires soon.
+    ``reminder``: the password expires soon. ``update_due``: it has expired.
     """
 
     tokens: TokenPair
     announced: Announced | None = None
     reminder: RemindPassword | None = None
+    update_due: UpdateDue | None = None
 
 
 class Renewal:
@@ -48,13 +51,16 @@ class Renewal:
         sessions: Sessions,
         gatherer: Gatherer,
         sign_in: SignIn,
+        grace: timedelta,
     ) -> None:
+        """``grace``: how long an app refreshes with an expired password."""
         self._database = database
         self._clock = clock
         self._chance = chance
         self._sessions = sessions
         self._gatherer = gatherer
         self._sign_in = sign_in
+        self._grace = grace
 
     async def refresh(self, refresh_token: str) -> Renewed | Step | None:
         """Exchange a refresh token: the next ones, the step its owner must take first, or None if it is worthless."""
@@ -65,7 +71,8 @@ class Renewal:
             if signed_in is None:
                 return None
             facts = await self._facts(tx, signed_in, now)
-            step = next_step(facts)
+            update_due = find_update_due(facts, self._grace)
+            step = next_step(with_grace(facts, self._grace) if update_due else facts)
             may_go_on = isinstance(step, Finished | Announced)
             if not may_go_on and await self._sessions.is_unused(tx, refresh_token):
                 return step
@@ -74,7 +81,8 @@ class Renewal:
             if pair is None:
                 return None
             announced = step if isinstance(step, Announced) else None
-            return Renewed(tokens=pair, announced=announced, reminder=find_reminder(facts))
+            reminder = find_reminder(facts)
+            return Renewed(tokens=pair, announced=announced, reminder=reminder, update_due=update_due)
 
         return await self._database.transact(body)
 
@@ -120,11 +128,11 @@ class Renewal:
 
     async def _stamped(self, tx: Transaction, now: datetime, signed_in: SignedIn, facts: Facts) -> SignedIn:
         """The session with the stamp of what it has met, if that is new; no longer than is allowed from now on."""
-        version = facts.policy.version
-        if signed_in.session.policy_version == version:
+        session, version, limits = signed_in.session, facts.policy.version, limits_of(facts)
+        if (session.policy_version, session.decide_at) == (version, limits.decide_at):
             return signed_in
-        session = await self._sessions.stamp_policy(tx, now, signed_in.session, version, limits_of(facts.policy))
-        return msgspec.structs.replace(signed_in, session=session)
+        stamped = await self._sessions.stamp_policy(tx, now, session, version, limits)
+        return msgspec.structs.replace(signed_in, session=stamped)
 
     async def _facts(self, reader: Reader, signed_in: SignedIn, now: datetime) -> Facts:
         """The facts about an attempt, never stored, by which an open session is decided about again."""

@@ -52,11 +52,12 @@ RENEWAL_FRESH = timedelta(minutes=5)
 def attempt_over(facts: Facts) -> Step | None:
     """The attempt was finished, has expired, or was proven under another security epoch (D22).
 
-    An attempt takes the epoch of its first proof. Before that it holds nothing worth ending, and ending it would
-    tell a stranger that the name they typed belongs to somebody.
+    An attempt takes the epoch of its first proof, or of the attempt that handed it over. Before that it holds nothing
+    worth ending, and ending it would tell a stranger that the name they typed belongs to somebody.
     """
     attempt, person = facts.attempt, facts.person
-    is_dead = bool(attempt.proofs) and person is not None and attempt.epoch != person.epoch
+    has_epoch = bool(attempt.proofs) or attempt.purpose is Purpose.UPDATE_PASSWORD
+    is_dead = has_epoch and person is not None and attempt.epoch != person.epoch
     is_over = attempt.state is not AttemptState.OPEN or facts.now >= attempt.expires_at
     return Refused(reason=RefusedReason.ATTEMPT_OVER) if is_over or is_dead else None
 
@@ -104,9 +105,19 @@ def first_proof_missing(facts: Facts) -> Step | None:
         return None
     if facts.attempt.purpose is Purpose.RESET_PASSWORD:
         return Prove(kinds=(ProofKind.MAILED_LINK,), why=ProveReason.FIRST)
-    takes_passkeys = attempt.demands.passkeys and ProofKind.PASSKEY in facts.enrollable
+    is_update = attempt.purpose is Purpose.UPDATE_PASSWORD  # whose page asks for the present password
+    takes_passkeys = attempt.demands.passkeys and ProofKind.PASSKEY in facts.enrollable and not is_update
     passkey = (ProofKind.PASSKEY,) if takes_passkeys else ()
     return Prove(kinds=(ProofKind.PASSWORD, *passkey), why=ProveReason.FIRST)
+
+
+def present_password_missing(facts: Facts) -> Step | None:
+    """An app has proven its person, and has handed them over: the page asks for the present password itself (D26)."""
+    attempt = facts.attempt
+    is_given = any(proof.kind is ProofKind.PASSWORD for proof in attempt.proofs)
+    if attempt.purpose is not Purpose.UPDATE_PASSWORD or is_given:
+        return None
+    return Prove(kinds=(ProofKind.PASSWORD,), why=ProveReason.FIRST)
 
 
 def mailbox_not_confirmed(facts: Facts) -> Step | None:
@@ -167,8 +178,13 @@ def invited_somebody_else(facts: Facts) -> Step | None:
 
 
 def factor_demanded(facts: Facts) -> Step | None:
-    """A second factor is demanded or wished for, and there is none: it is set up, once the mailbox is proven (D12)."""
-    enrol = find_enrolment(facts)
+    """A second factor is demanded or wished for, and there is none: it is set up, once the mailbox is proven (D12).
+
+    Not in a reset, and not by a hand-off: both are for one thing only, and the next sign-in, or the app's own attempt,
+    asks for the rest.
+    """
+    is_elsewhere = facts.attempt.purpose in (Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD)
+    enrol = None if is_elsewhere else find_enrolment(facts)
     return _once_fresh(enrol, facts) if enrol else None
 
 
@@ -188,11 +204,17 @@ def proofs_too_old(facts: Facts) -> Step | None:
     return Prove(kinds=facts.enrolled, why=ProveReason.FRESH)
 
 
-def reset_asked(facts: Facts) -> Step | None:
-    """The attempt is a reset and no new password has been chosen yet."""
-    is_reset = facts.attempt.purpose is Purpose.RESET_PASSWORD
-    is_done = Mark.PASSWORD_CHANGED in facts.attempt.marks
-    return ChangePassword(why=ChangeReason.RESET) if is_reset and not is_done else None
+def new_password_asked(facts: Facts) -> Step | None:
+    """The attempt is there for a new password, by a mailed link or a hand-off, and none has been chosen yet."""
+    if Mark.PASSWORD_CHANGED in facts.attempt.marks:
+        return None
+    match facts.attempt.purpose:
+        case Purpose.RESET_PASSWORD:
+            return ChangePassword(why=ChangeReason.RESET)
+        case Purpose.UPDATE_PASSWORD:
+            return _due_change(facts) or ChangePassword(why=ChangeReason.WANTED)
+        case _:
+            return None
 
 
 def password_must_change(facts: Facts) -> Step | None:
@@ -274,6 +296,7 @@ RULES: tuple[Rule, ...] = (
     invitation_over,
     nobody_named,
     first_proof_missing,
+    present_password_missing,
     mailbox_not_confirmed,
     account_missing,
     nobody_there,
@@ -283,7 +306,7 @@ RULES: tuple[Rule, ...] = (
     factor_demanded,
     recovery_code_unsaved,
     proofs_too_old,
-    reset_asked,
+    new_password_asked,
     password_must_change,
     recovery_code_spent,
     device_not_trusted,

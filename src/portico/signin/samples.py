@@ -68,6 +68,7 @@ SAMPLES: tuple[Step, ...] = (
     CreateAccount(address="nora@north-clinic.example", terms_url="https://north-clinic.example/terms"),
     ChangePassword(why=ChangeReason.RESET),
     ChangePassword(why=ChangeReason.FORCED),
+    ChangePassword(why=ChangeReason.WANTED),
     ChangePassword(why=ChangeReason.ASKED, organizations=("North Clinic",)),
     ChangePassword(why=ChangeReason.EXPIRES_SOON, organizations=("North Clinic",), days=60),
     ChangePassword(why=ChangeReason.EXPIRED, organizations=("Harbour Practice", "North Clinic"), days=60),

@@ -6,7 +6,7 @@ Hashing happens between two transactions; the second re-reads what the first one
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 import msgspec
@@ -64,9 +64,12 @@ from portico.signin.steps import Refused, RefusedReason
 from portico.signin.tries import Tries
 from portico.signin.trusting import Trusting
 from portico.signin.turns import Turns, claim
+from portico.signin.waiting import store as hand_offs
+from portico.signin.waiting.carrying import carry_on
 from portico.throttle.rates import TooMany
 
 _SWEEP_BATCH = 5_000
+_HAND_OFFS_KEPT = timedelta(days=1)
 
 
 class SignIn:
@@ -196,8 +199,9 @@ class SignIn:
         await self._database.transact(lambda tx: self._sessions.end_session(tx, now, session.account_id, session.id))
 
     async def sweep(self, tx: Transaction, now: datetime) -> int:
-        """Delete attempts and burnt values whose time is over."""
-        return await store.sweep(tx, now, _SWEEP_BATCH)
+        """Delete attempts, burnt values and hand-offs whose time is over."""
+        swept = await store.sweep(tx, now, _SWEEP_BATCH)
+        return swept + await hand_offs.sweep(tx, now - _HAND_OFFS_KEPT, _SWEEP_BATCH)
 
     def new_attempt(self, beginning: Beginning, visitor: Visitor, now: datetime) -> Attempt:
         """An attempt as it begins, not stored yet."""
@@ -329,6 +333,8 @@ class SignIn:
             if not is_fitting(answer, (await self._turns.situation(tx, attempt, now)).step):
                 return await self._turns.conclude(tx, attempt, visitor, now)
             changed = await self._password_change.apply(tx, now, attempt, new, visitor)
+            if attempt.purpose is Purpose.UPDATE_PASSWORD:
+                await carry_on(tx, now, self._sessions, attempt, changed.epoch or 0)
             return await self._turns.conclude(tx, changed, visitor, now)
 
         return await self._database.transact(body)
@@ -379,9 +385,9 @@ class SignIn:
 
 
 def with_proof(attempt: Attempt, proof: Proof, judgement: Judgement) -> Attempt:
-    """The attempt with one more proof, and the epoch of its first one."""
+    """The attempt with one more proof, and the epoch of its first one; one that was handed over has it already."""
     proven = attempt.with_proof(proof)
-    if attempt.proofs:
+    if attempt.proofs or attempt.purpose is Purpose.UPDATE_PASSWORD:
         return proven
     return msgspec.structs.replace(proven, account_id=judgement.account_id, epoch=judgement.epoch)
 

@@ -53,7 +53,7 @@ class Setups:
 
     def prepared(self, attempt: Attempt) -> Attempt:
         """A new attempt with all that it may have to show."""
-        if attempt.purpose is Purpose.RESET_PASSWORD:
+        if attempt.purpose in (Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD):
             return attempt
         pending = Pending(totp=draw_secret(self._chance), recovery_code=draw_code(self._chance))
         return self._with(attempt, pending)

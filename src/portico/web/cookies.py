@@ -26,6 +26,9 @@ INVITATION_LINK_LIFETIME = timedelta(hours=1)
 SIGN_UP_LINK = "signup_link"
 """The token of an opened sign-up link, kept out of the address."""
 SIGN_UP_LINK_LIFETIME = timedelta(hours=1)
+HAND_OFF = "hand_off"
+"""The token of an opened hand-off, likewise: for longer than it lives, so that its page can say that it is over."""
+HAND_OFF_LIFETIME = timedelta(minutes=10)
 NOTICE = "notice"
 """What to say on the page a form leads to; sealed, shown once."""
 NOTICE_LIFETIME = timedelta(minutes=5)

@@ -176,8 +176,8 @@ def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
     """
     attempt = facts.attempt
     has_factor = not FACTORS.isdisjoint(facts.enrolled)
-    is_reset = attempt.purpose is Purpose.RESET_PASSWORD
-    if is_reset or not has_factor or Mark.RECOVERY_CODE_SAVED in attempt.marks:
+    is_elsewhere = attempt.purpose in (Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD)
+    if is_elsewhere or not has_factor or Mark.RECOVERY_CODE_SAVED in attempt.marks:
         return None
     if _change(attempt) is FactorChange.NEW_RECOVERY_CODE:
         return SaveRecoveryCode(why=SaveReason.ASKED)
@@ -186,6 +186,9 @@ def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
     if Mark.FACTOR_ENROLLED in attempt.marks:
         return SaveRecoveryCode(why=SaveReason.FIRST)
     return None if attempt.purpose is Purpose.STEP_UP else _code_after(attempt)
+
+
+_ONE_THING_ONLY = frozenset({Purpose.STEP_UP, Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD})
 
 
 def find_device_to_trust(facts: Facts) -> TrustDevice | None:
@@ -197,7 +200,7 @@ def find_device_to_trust(facts: Facts) -> TrustDevice | None:
     is_possible = attempt.demands.passkeys and ProofKind.PASSKEY in facts.enrollable and policy.trusted_device
     is_settled = facts.passkey_here or facts.trust_rests or Mark.TRUST_PUT_OFF in attempt.marks
     has_made_one = Mark.DEVICE_REGISTERED in attempt.marks
-    is_elsewhere = attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD) or not attempt.demands.interaction
+    is_elsewhere = attempt.purpose in _ONE_THING_ONLY or not attempt.demands.interaction
     goes_on = attempt.goes_on_with_session and Mark.FACTOR_ENROLLED not in attempt.marks
     if not is_possible or is_settled or has_made_one or is_elsewhere or goes_on:
         return None
@@ -210,9 +213,10 @@ def find_device_to_trust(facts: Facts) -> TrustDevice | None:
 
 def find_device_to_name(facts: Facts) -> DeviceRegistered | None:
     """The passkey that was made just now, to be given a name. It has one, so whoever cannot be asked goes on."""
-    marks = facts.attempt.marks
-    is_settled = Mark.DEVICE_REGISTERED not in marks or Mark.DEVICE_NAMED in marks
-    if is_settled or not facts.attempt.demands.interaction:
+    attempt = facts.attempt
+    is_settled = Mark.DEVICE_REGISTERED not in attempt.marks or Mark.DEVICE_NAMED in attempt.marks
+    is_elsewhere = attempt.purpose in (Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD)
+    if is_settled or is_elsewhere or not attempt.demands.interaction:
         return None
     return DeviceRegistered(name=facts.registered_name)
 
