@@ -183,7 +183,9 @@ class Draw(Parts):
         attempt_marks = (Mark.PASSWORD_CHANGED,) if is_reset else (Mark.REMINDER_TAKEN, Mark.PASSWORD_CHANGED)
         first = self.proof(ProofKind.MAILED_LINK if is_reset else ProofKind.PASSWORD)
         purpose = (
-            Purpose.RESET_PASSWORD if is_reset else self.one((*(Purpose.SIGN_IN,) * 6, Purpose.STEP_UP, Purpose.RENEW))
+            Purpose.RESET_PASSWORD
+            if is_reset
+            else self.one((*(Purpose.SIGN_IN,) * 6, *(Purpose.UPDATE_PASSWORD,) * 3, Purpose.STEP_UP, Purpose.RENEW))
         )
         attempt = replace(
             given.attempt,

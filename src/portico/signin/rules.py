@@ -180,11 +180,13 @@ def invited_somebody_else(facts: Facts) -> Step | None:
 def factor_demanded(facts: Facts) -> Step | None:
     """A second factor is demanded or wished for, and there is none: it is set up, once the mailbox is proven (D12).
 
-    Not in a reset, and not by a hand-off: both are for one thing only, and the next sign-in, or the app's own attempt,
-    asks for the rest.
+    Not in a reset, which is for one thing only: the next sign-in asks for the rest. Nor by a hand-off, which is over
+    where that has come to be demanded: the app's own attempt leads there first.
     """
-    is_elsewhere = facts.attempt.purpose in (Purpose.RESET_PASSWORD, Purpose.UPDATE_PASSWORD)
-    enrol = None if is_elsewhere else find_enrolment(facts)
+    purpose = facts.attempt.purpose
+    enrol = None if purpose is Purpose.RESET_PASSWORD else find_enrolment(facts)
+    if enrol and purpose is Purpose.UPDATE_PASSWORD:
+        return Refused(reason=RefusedReason.ATTEMPT_OVER)
     return _once_fresh(enrol, facts) if enrol else None
 
 
