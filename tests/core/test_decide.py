@@ -43,6 +43,7 @@ from tests.support.generated_facts import (
     password_rules,
     people,
     proofs,
+    reminding_facts,
 )
 
 replace = msgspec.structs.replace
@@ -61,7 +62,7 @@ def with_attempt(given_facts: Facts, **changes: object) -> Facts:
 def test_the_generated_facts_reach_every_step(kind: type) -> None:
     """Otherwise the properties below would hold for want of cases."""
     find(
-        live_facts | announcing_facts | demanding_facts,
+        live_facts | announcing_facts | demanding_facts | reminding_facts,
         lambda given_facts: isinstance(next_step(given_facts), kind),
         settings=ANY_CASE,
     )
