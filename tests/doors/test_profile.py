@@ -322,6 +322,7 @@ async def test_how_one_signs_in_is_told_without_secrets(free_world: World) -> No
         (method,) = (await client.call("GET", "/account/methods")).json()["methods"]
         assert method == {
             "kind": "password",
+            "name": "",
             "added_at": "2026-05-04T09:00:00Z",
             "changed_at": "2026-05-04T09:00:00Z",
             "used_at": "2026-05-04T10:00:00Z",
