@@ -129,7 +129,7 @@ async def use_recovery_code(teller: Storyteller, code: str) -> None:
 @on_both_databases
 async def test_it_is_set_up_once_and_asked_for_from_then_on(
     meet: Meet, town: Town, tmp_path: Path
-) -> None:  # S45 S46 S47 S54 S57 S58 S60 S69 S72 S74 S78 S80
+) -> None:  # S45 S46 S47 S54 S57 S58 S60 S69 S62 S72 S74 S78 S80
     ada, teller = await town.move_in("Ada"), await meet()
     await clinic_of(town, ada)
     await teller.sign_in(ada)
