@@ -24,6 +24,7 @@ CODES = {
     "ForeignRequest": "foreign_request",
     "NotFound": "not_found",
     "Conflict": "conflict",
+    "NothingToHandOff": "nothing_to_hand_off",
     "Throttled": "throttled",
     "Busy": "busy",
     "Misconfigured": "misconfigured",

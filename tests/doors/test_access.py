@@ -75,7 +75,6 @@ TABLE: dict[str, Access] = {
     "POST /handoff/update/{attempt_id}": HOLDER,
     "GET /handoff/{token}": ANYONE,
     "POST /api/v1/signin/{attempt_id}/handoff": HOLDER,
-    "POST /api/v1/signin/{attempt_id}/continue": HOLDER,
     "GET /account": SIGNED_IN,
     "GET /account/profile": SIGNED_IN,
     "POST /account/profile": SIGNED_IN,

@@ -303,6 +303,22 @@ async def test_set_up_in_another_browser_meanwhile_is_told(world: World) -> None
         assert (await enter(one, told, code=theirs.wait())).headers["location"] == "/account"
 
 
+async def test_where_nothing_is_missing_any_more_one_goes_on(world: World) -> None:  # D12
+    """The mailed code that came before a set-up stands in for the factor that was set up elsewhere meanwhile."""
+    await demanding(world)
+    async with world.browser() as one, world.browser() as other, world.browser() as third:
+        page, waiting = await up_to_enrolment(world, one), await up_to_enrolment(world, third)
+        world.clock.advance(minutes=1)
+        await set_up(world, other)
+        shown = await one.get(page.request.url.path)
+        assert title(shown) == "Nothing Is Missing Any More | Portico"
+        assert not one.cookie("session"), "looking changes nothing"
+        assert (await enter(one, shown)).headers["location"] == "/account"
+        assert one.cookie("session")
+        done = await third.submit(waiting, waiting.request.url.path, code="123456")
+        assert (done.headers["location"], bool(third.cookie("session"))) == ("/account", True)
+
+
 async def test_an_old_page_is_worth_nothing_once_everything_was_ended(world: World) -> None:  # D22
     await demanding(world)
     async with world.browser() as nora:

@@ -43,7 +43,8 @@ async def test_expired_in_the_app_updated_in_the_browser_and_on_in_the_app(  # S
 
         waiting = await app.call("GET", f"/signin/{app.attempt['id']}")
         assert waiting["step"] == {"step": "finished", "outcome": "open_session"}
-        finished = await app.call("POST", f"/signin/{app.attempt['id']}/continue")
+        body = {"version": waiting["version"], "answer": {"answer": "go_on"}}
+        finished = await app.call("POST", f"/signin/{app.attempt['id']}", body)
         app.tokens = finished["tokens"]
         assert await app.find_name() == wanda.name
     assert await reader.find_name() == tom.name, "whose session in the browser is untouched"

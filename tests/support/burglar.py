@@ -105,7 +105,7 @@ async def give_passkey(world: World, victim: Victim) -> None:
         display_name=account.first_name,
         challenge=challenge,
     )
-    new = house.passkeys.read(victim.authenticator.create(options, origin=BASE), challenge)
+    new = await house.passkeys.read(victim.authenticator.create(options, origin=BASE), challenge)
     assert not isinstance(new, Failure), new
     added = await house.database.transact(
         lambda tx: house.passkeys.enrol(tx, now, account.id, new, handle=handle, name="Nora's phone")

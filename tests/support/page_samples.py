@@ -543,6 +543,7 @@ SIGN_IN = (
     ),
     PageSample("change-password-by", "signin/change_password.html", {**_CHANGE, "why": _EXPIRED}),
     PageSample("announced", "signin/announced.html", _ANNOUNCED),
+    PageSample("go-on", "signin/go_on.html", {"attempt_id": _ANNOUNCED["attempt_id"], "version": 3}),
     PageSample("announced-enrol", "signin/announced.html", {**_ANNOUNCED, "what": _ANNOUNCED_ENROL, "kind": "enrol"}),
     PageSample("reminder", "signin/reminder.html", _REMINDER),
     PageSample("reminder-last-day", "signin/reminder.html", {**_REMINDER, "days": 1}),

@@ -23,9 +23,10 @@ from portico.sessions.model import SignedIn
 from portico.signin import store
 from portico.signin.attempt import Attempt, Purpose
 from portico.signin.joining import link_proof
-from portico.signin.service import SignIn, with_proof
+from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation, Visitor
 from portico.signin.steps import Finished
+from portico.signin.turns import with_proof
 
 
 class InvitationGone(NotFound):

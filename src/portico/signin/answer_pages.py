@@ -13,6 +13,7 @@ from portico.signin.answers import (
     Answer,
     CreateAccountAnswer,
     DeviceNameAnswer,
+    GoOnAnswer,
     NewPasswordAnswer,
     PasskeyEnrolmentAnswer,
     RecoverySavedAnswer,
@@ -70,6 +71,7 @@ def read_answer(form: StepForm) -> Answer:
         "save_recovery_code": RecoverySavedAnswer(confirmed=bool(form.confirmed)),
         "change_password": NewPasswordAnswer(new_password=form.new_password, repeat_password=form.repeat_password),
         "announced": AnnouncementAnswer(now=bool(form.now)),
+        "go_on": GoOnAnswer(),
         "reminder": ReminderAnswer(now=bool(form.now)),
         "create_account": _new_account(form),
     }

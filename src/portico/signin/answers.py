@@ -26,6 +26,7 @@ from portico.signin.steps import (
     CreateAccount,
     DeviceRegistered,
     Enrol,
+    Finished,
     Identify,
     Prove,
     RemindPassword,
@@ -128,6 +129,10 @@ class RecoverySavedAnswer(
     confirmed: bool
 
 
+class GoOnAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer", tag="go_on"):
+    """Go on where nothing is missing any more: what was asked for was done elsewhere, or is no longer asked."""
+
+
 Answer: TypeAlias = (
     IdentifierAnswer
     | PasswordAnswer
@@ -145,6 +150,7 @@ Answer: TypeAlias = (
     | NewPasswordAnswer
     | AnnouncementAnswer
     | ReminderAnswer
+    | GoOnAnswer
 )
 
 GivenProof: TypeAlias = PasswordAnswer | EmailCodeAnswer | TotpAnswer | RecoveryCodeAnswer | PasskeyAnswer
@@ -177,6 +183,7 @@ _STEPS: dict[type[Answer], tuple[type[Step], ...]] = {
     NewPasswordAnswer: (ChangePassword,),
     AnnouncementAnswer: (Announced,),
     ReminderAnswer: (RemindPassword,),
+    GoOnAnswer: (Finished,),
 }
 """Which steps each answer is one to; a test holds that none is missing."""
 

@@ -22,7 +22,7 @@ from portico.sessions.door import SessionGate
 from portico.sessions.model import SignedIn
 from portico.signin.answer_pages import StepForm, read_answer, read_credential
 from portico.signin.answers import Answer, CreateAccountAnswer, ResendAnswer
-from portico.signin.attempt import ClientKind, Purpose
+from portico.signin.attempt import AttemptState, ClientKind, Purpose
 from portico.signin.door import Visitors
 from portico.signin.form import FORM_LIFETIME, PURPOSE, SignInForm, decode_form, encode_form, spent_hash
 from portico.signin.passkey_pages import FORM_OVER, PasskeyPages
@@ -140,7 +140,7 @@ class SignInPages:
             return self._back_to_identify(request, beginning, FORM_OVER)
         visitor, answer = await self._visitors.browser(request), PasskeyAnswer(credential=read_credential(credential))
         situation = await self._sign_in.begin_with_passkey(beginning, answer, visitor)
-        if isinstance(situation.step, Finished):
+        if isinstance(situation.step, Finished) and situation.attempt.state is AttemptState.FINISHED:
             return self._finished(request, situation)
         if isinstance(situation.step, Identify):
             failure = situation.attempt.failure
@@ -278,7 +278,7 @@ class SignInPages:
             case Refused():
                 return await self._refused(request, step, situation)
             case Finished():
-                raise NotFound("a finished attempt shows nothing")
+                return show_step(self._pages, request, "signin/go_on.html", situation)
             case _:
                 assert_never(step)
 

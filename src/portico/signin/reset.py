@@ -31,9 +31,10 @@ from portico.signin.answers import NewPasswordAnswer
 from portico.signin.attempt import ClientKind, Purpose
 from portico.signin.new_password import AskedMoreMeanwhile, PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
-from portico.signin.service import SignIn, with_proof
+from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation, Visitor
 from portico.signin.steps import ChangePassword, Finished, Refused, RefusedReason
+from portico.signin.turns import with_proof
 from portico.throttle.service import Throttle
 
 RESET = "password_reset"

@@ -16,7 +16,6 @@ from portico.database.engine import Database, Transaction
 from portico.factors.contract import (
     EmailCodeAnswer,
     Factor,
-    Judgement,
     PasskeyAnswer,
     PasswordAnswer,
     RecoveryCodeAnswer,
@@ -24,7 +23,7 @@ from portico.factors.contract import (
     TotpAnswer,
 )
 from portico.factors.model import own_data_of
-from portico.factors.proof import Failure, Proof, ProofKind
+from portico.factors.proof import Failure, ProofKind
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Busy
@@ -40,6 +39,7 @@ from portico.signin.answers import (
     CreateAccountAnswer,
     DeviceNameAnswer,
     GivenProof,
+    GoOnAnswer,
     IdentifierAnswer,
     NewPasswordAnswer,
     NowOrLater,
@@ -60,10 +60,10 @@ from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.second_factors import SecondFactors
 from portico.signin.setups import Setups
 from portico.signin.situation import Beginning, Situation, Visitor, whole
-from portico.signin.steps import Refused, RefusedReason
+from portico.signin.steps import Finished, Refused, RefusedReason
 from portico.signin.tries import Tries
 from portico.signin.trusting import Trusting
-from portico.signin.turns import Turns, claim
+from portico.signin.turns import Turns, claim, with_proof
 from portico.signin.waiting import store as hand_offs
 from portico.signin.waiting.carrying import carry_on
 from portico.throttle.rates import TooMany
@@ -182,6 +182,8 @@ class SignIn:
         situation = await self._turns.situation(self._database, attempt, self._clock.now())
         if version != attempt.version or PROOF_KINDS.get(type(answer), ProofKind.PASSWORD) not in self._factors:
             return situation
+        if isinstance(situation.step, Finished):  # since something was done elsewhere, or is no longer asked
+            return await self._turns.finish(attempt, visitor)
         if not is_fitting(answer, situation.step):
             was_overtaken = is_overtaken(answer, situation.step)
             return await self._turns.fail(attempt, ENROLLED_ELSEWHERE) if was_overtaken else situation
@@ -224,7 +226,7 @@ class SignIn:
         """Decide; if nothing is missing, spend the attempt and carry out its outcome. The last move of each answer."""
         return await self._turns.conclude(tx, attempt, visitor, now)
 
-    async def _take_answer(  # noqa: C901, PLR0911 - one for each answer
+    async def _take_answer(  # noqa: C901, PLR0911, PLR0912 - one for each answer
         self, attempt: Attempt, answer: Answer, visitor: Visitor
     ) -> Situation:
         """Act on an answer that fits."""
@@ -251,6 +253,8 @@ class SignIn:
                 return await self._choose_password(attempt, answer, visitor)
             case NowOrLater():
                 return await self._take_or_put_off(attempt, answer, visitor)
+            case GoOnAnswer():
+                return await self._turns.finish(attempt, visitor)
             case _:
                 assert_never(answer)
 
@@ -382,14 +386,6 @@ class SignIn:
 
         made = await self._account_creation.try_creating(self._database, attempt, body)
         return await self._turns.fail(attempt, made) if isinstance(made, Failure) else made
-
-
-def with_proof(attempt: Attempt, proof: Proof, judgement: Judgement) -> Attempt:
-    """The attempt with one more proof, and the epoch of its first one; one that was handed over has it already."""
-    proven = attempt.with_proof(proof)
-    if attempt.proofs or attempt.purpose is Purpose.UPDATE_PASSWORD:
-        return proven
-    return msgspec.structs.replace(proven, account_id=judgement.account_id, epoch=judgement.epoch)
 
 
 def _gone_elsewhere(attempt: Attempt) -> Situation:

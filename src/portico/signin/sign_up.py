@@ -20,8 +20,9 @@ from portico.kernel.normalise import address_key
 from portico.signin import store
 from portico.signin.attempt import Attempt, AttemptState, ClientKind, Purpose
 from portico.signin.codes import SIGN_UP, Codes
-from portico.signin.service import SignIn, with_proof
+from portico.signin.service import SignIn
 from portico.signin.situation import Beginning, Situation, Visitor
+from portico.signin.turns import with_proof
 from portico.throttle.service import Throttle
 
 

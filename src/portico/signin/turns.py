@@ -13,13 +13,13 @@ from portico.database.engine import Database, Reader, Transaction
 from portico.factors import recovery_code, totp
 from portico.factors.contract import Judgement
 from portico.factors.passkeys import ceremony
-from portico.factors.proof import Failure, ProofKind
+from portico.factors.proof import Failure, Proof, ProofKind
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound
 from portico.sessions.model import SignedIn
 from portico.signin import store
 from portico.signin.answers import Answer, is_fitting
-from portico.signin.attempt import Attempt, AttemptState
+from portico.signin.attempt import Attempt, AttemptState, Purpose
 from portico.signin.codes import Codes, begins_with_mail
 from portico.signin.decide import next_step
 from portico.signin.gather import Gatherer
@@ -100,6 +100,17 @@ class Turns:
         await self._codes.request_first(tx, now, attempt, kind)
         return next_step(await self._gatherer.gather(tx, attempt, now))
 
+    async def finish(self, attempt: Attempt, visitor: Visitor) -> Situation:
+        """Conclude an attempt to which nothing is missing, by no answer of its own."""
+        now = self._clock.now()
+
+        async def body(tx: Transaction) -> Situation:
+            if await claim(tx, attempt) is None:
+                return await self.present(tx, attempt, now)
+            return await self.conclude(tx, attempt, visitor, now)
+
+        return await self._database.transact(body)
+
     async def blocked(self, attempt: Attempt, until: datetime) -> Situation:
         """Where an attempt stands while no try is free; the attempt itself is left as it is."""
         facts = await self._gatherer.gather(self._database, attempt, self._clock.now(), blocked_until=until)
@@ -173,3 +184,11 @@ def _is_of(attempt: Attempt, signed_in: SignedIn | None) -> bool:
 async def claim(tx: Transaction, attempt: Attempt) -> Attempt | None:
     """The attempt, if it is this answer's turn."""
     return attempt if await store.claim_answer(tx, attempt) else None
+
+
+def with_proof(attempt: Attempt, proof: Proof, judgement: Judgement) -> Attempt:
+    """The attempt with one more proof, and the epoch of its first one; one that was handed over has it already."""
+    proven = attempt.with_proof(proof)
+    if attempt.proofs or attempt.purpose is Purpose.UPDATE_PASSWORD:
+        return proven
+    return msgspec.structs.replace(proven, account_id=judgement.account_id, epoch=judgement.epoch)

@@ -6,8 +6,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from portico.kernel.errors import BadInput, Busy, Conflict, NotFound
-from portico.signin.api import TICKET_HEADER, AttemptView, SignInApi
+from portico.kernel.errors import BadInput, Busy, NotFound
+from portico.signin.api import TICKET_HEADER, SignInApi
 from portico.signin.door import Visitors
 from portico.signin.hand_off.pages import HAND_OFF
 from portico.signin.hand_off.service import HandOffs, NothingToHandOff
@@ -41,12 +41,6 @@ class HandOffApi:
                 "Ask for an address at which the step is taken in the browser: a new password.",
                 output=HandOffView, status=201, errors=(*usual, NothingToHandOff),
             ),
-            Endpoint(
-                "POST", "/api/v1/signin/{attempt_id}/continue", self.go_on, Access.ATTEMPT_HOLDER,
-                "Go on with an attempt whose step is `finished` since something was done in the browser: the answer "
-                "carries the tokens. Another step is shown as it is.",
-                output=AttemptView, errors=(*usual, Conflict),
-            ),
         )  # fmt: skip
 
     async def issue(self, request: Request) -> Response:
@@ -55,9 +49,3 @@ class HandOffApi:
         issued = await self._hand_offs.issue(request.path_params["attempt_id"], visitor)
         address = self._base_url.to(f"{HAND_OFF}/{issued.token}")
         return json_response(HandOffView(address=address, expires_at=issued.expires_at), status=201)
-
-    async def go_on(self, request: Request) -> Response:
-        """Finish the attempt, if nothing is missing."""
-        visitor = await self._visitors.native(request, ticket=request.headers.get(TICKET_HEADER, ""))
-        situation = await self._hand_offs.go_on(request.path_params["attempt_id"], visitor)
-        return json_response(self._sign_in_api.view(request, situation))

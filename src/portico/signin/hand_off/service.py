@@ -192,20 +192,6 @@ class HandOffs:
             return Updated(situation=situation)
         return Updated(situation=situation, app_goes_on=await goes_on(self._database, situation.attempt))
 
-    async def go_on(self, attempt_id: str, visitor: Visitor) -> Situation:
-        """Finish the attempt of an app once nothing is missing any more; where it stands, if something is."""
-        situation = await self._sign_in.look(attempt_id, visitor)
-        if not isinstance(situation.step, Finished):
-            return situation
-        now, attempt = self._clock.now(), situation.attempt
-
-        async def body(tx: Transaction) -> Situation:
-            if not await store.claim_answer(tx, attempt):
-                return await self._turns.present(tx, attempt, now)
-            return await self._turns.conclude(tx, attempt, visitor, now)
-
-        return await self._database.transact(body)
-
     async def _find(
         self, reader: Reader, token: str, now: datetime
     ) -> tuple[HandOffState, HandOff | None, Attempt | None]:
