@@ -99,6 +99,8 @@ def test_nothing_is_set_up_before_the_proofs_it_takes(facts: Facts) -> None:  # 
     another = {ProofKind.PASSKEY} if attempt.demands.change is FactorChange.ADD_PASSKEY else set()
     assert set(step.kinds) & set(facts.enrolled) <= another, "of passkeys there may be several"
     assert set(step.kinds) <= set(facts.enrollable)
+    if set(facts.enrolled) & ENROLLED:
+        assert given_kinds(facts) & SECOND, "whoever has a factor sets another up with it, not by mail"
     goes_on = attempt.goes_on_with_session
     then = facts.policy.announced or facts.policy
     if facts.policy.mailbox_first and then.mailbox_first:

@@ -152,11 +152,15 @@ def find_enrolment(facts: Facts) -> Enrol | None:
 
 
 def before_enrolment(enrol: Enrol, facts: Facts) -> Step:
-    """What comes before a factor is set up for the first time: the mailbox, where that is asked for (D12).
+    """What comes before a factor is set up: one there is already; the mailbox, where that is asked for (D12).
 
-    A session goes on from what was proven long ago; what was mailed for another attempt proves nothing in this one.
+    What proves a person from now on is not set up by mailbox and password where there is more to ask for. A session
+    goes on from what was proven long ago; what was mailed for another attempt proves nothing in this one.
     """
     attempt = facts.attempt
+    own = () if FACTORS.isdisjoint(facts.enrolled) or is_met(_OWN, facts) else kinds_towards(_OWN, facts)
+    if own:
+        return prove_second(own, _OWN, facts)
     since = attempt.created_at if attempt.goes_on_with_session else None
     is_proven = any(proof.kind in MAILBOX and (since is None or proof.at >= since) for proof in attempt.proofs)
     if not facts.policy.mailbox_first or is_proven or facts.person is None:
