@@ -21,7 +21,7 @@ from tests.journeys.conftest import Browse, Meet, on_both_databases
 from tests.support.authenticators import scanned
 from tests.support.storytellers import ApiTeller, BrowserTeller, Storyteller
 from tests.support.town import Person, Town
-from tests.support.virtual_authenticator import built_in
+from tests.support.virtual_device import VirtualDevice
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -186,7 +186,7 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     if not teller.has_script:
         await without_script(teller, town, ada, tmp_path)
         return
-    reader = await built_in(teller.page)
+    reader = await VirtualDevice.on(teller.page)
     await clinic_of(town, ada)
     await teller.sign_in(ada)
     await teller.enter_code(await mailed(town, ada))
@@ -203,12 +203,12 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     await teller.page.goto("/account/authenticator")
     await expect(teller.main).to_contain_text("Ada's laptop")
 
-    await reader.touched(at_once=False)
+    await reader.answer(is_present=False)
     await teller.sign_out()
     await teller.sign_in(ada)
     assert await teller.page.title() == "Use fingerprint or face recognition to login | Portico"
-    await reader.recognise(whoever=False)
-    await reader.touched(at_once=True)
+    await reader.verify(is_verified=False)
+    await reader.answer(is_present=True)
     await teller.primary.click()
     await expect(teller.main.get_by_role("status")).to_contain_text("No passkey was used")
     await teller.press(teller.link("prove.another"))
@@ -217,13 +217,13 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     await teller.enter_code(await mailed(town, ada))
     assert await teller.is_signed_in()
 
-    await reader.recognise(whoever=True)
-    await reader.touched(at_once=False)
+    await reader.verify(is_verified=True)
+    await reader.answer(is_present=False)
     await teller.sign_out()
     await teller.page.goto("/signin")
     async with teller.page.expect_navigation(url="**/account"):
         await teller.button("signin.passkey").click()
-        await reader.touched(at_once=True)
+        await reader.answer(is_present=True)
     assert await teller.is_signed_in()
 
     await teller.sign_out()

@@ -36,3 +36,8 @@ class VirtualDevice:
         """From now on its holder touches the device when asked, or does not."""
         asked = {"authenticatorId": self.id, "enabled": is_present}
         await self.session.send("WebAuthn.setAutomaticPresenceSimulation", asked)
+
+    async def count(self) -> int:
+        """How many passkeys it keeps."""
+        kept = await self.session.send("WebAuthn.getCredentials", {"authenticatorId": self.id})
+        return len(kept["credentials"])
