@@ -168,6 +168,7 @@ class Flow(Foundations, ABC):
             totp=self.totp,
             passkeys=self.passkeys,
             recovery_code=self.recovery_code,
+            tries=self.tries,
         )
 
     @cached_property

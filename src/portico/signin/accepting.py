@@ -20,7 +20,6 @@ from portico.kernel.masks import masked_address
 from portico.organizations.invitations.acceptance import Acceptance, Offered
 from portico.organizations.invitations.model import Invitation, InvitationState
 from portico.sessions.model import SignedIn
-from portico.signin import store
 from portico.signin.attempt import Attempt, Purpose
 from portico.signin.joining import link_proof
 from portico.signin.service import SignIn
@@ -118,8 +117,8 @@ class Accepting:
         """Decide at once about who has proven everything before; whatever is missing is asked for."""
 
         async def body(tx: Transaction) -> Situation:
-            await store.add_attempt(tx, attempt)
-            return await self._sign_in.conclude(tx, attempt, visitor, now)
+            begun = await self._sign_in.add_attempt(tx, Beginning(client_kind=attempt.client_kind), attempt)
+            return await self._sign_in.conclude(tx, begun, visitor, now)
 
         situation = await self._database.transact(body)
         return situation if isinstance(situation.step, Finished) else await self._sign_in.look(attempt.id, visitor)

@@ -138,7 +138,7 @@ class Codes:
         account = await self._accounts.find_account(tx, attempt.account_id or NOBODY)
         if account is None or account.epoch != attempt.epoch:
             return
-        if not await self._throttle.take_code_mail(tx, now, account.address_key):
+        if not await self._throttle.take_factor_mail(tx, now, account.id):
             return
         issued = await self._email_code.issue(tx, now, attempt.id, attempt.expires_at)
         if issued is not None:

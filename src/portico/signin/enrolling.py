@@ -100,7 +100,7 @@ class Enrolling:
             is_first = step.why is SaveReason.FIRST
             await self._second_factors.save_recovery_code(tx, now, account, code, visitor, is_first=is_first)
             await self._tries.forgive_factor(tx, account.id, ProofKind.RECOVERY_CODE)
-            saved = msgspec.structs.replace(attempt.with_mark(Mark.RECOVERY_CODE_SAVED), pending=None)
+            saved = self._setups.without_code(attempt.with_mark(Mark.RECOVERY_CODE_SAVED))
             return await self._turns.conclude(tx, saved, visitor, now)
 
         return await self._database.transact(body)

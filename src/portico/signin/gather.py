@@ -99,7 +99,7 @@ class Gatherer:
         device = await devices.find_device(reader, account.id, attempt.device_hash) if attempt.device_hash else None
         passkey_id = device.passkey_id if device else None
         has_made = Mark.DEVICE_REGISTERED in attempt.marks
-        made = await self._passkeys.find_newest(reader, account.id) if has_made else None
+        made = await self._passkeys.find_made(reader, account.id, attempt.device_hash) if has_made else None
         return msgspec.structs.replace(
             facts,
             preferred=await devices.find_preferred(reader, account.id),

@@ -16,7 +16,7 @@ from portico.organizations.model import MemberType, Role
 from portico.sessions.door import SessionGate
 from portico.signin.accepting import Accepting, InvitationGone, InvitedAnother, NextMove
 from portico.signin.api import AttemptView, SignInApi
-from portico.signin.attempt import ClientKind
+from portico.signin.attempt import ClientKind, Demands
 from portico.signin.door import Visitors
 from portico.signin.situation import Beginning
 from portico.web.body import read_json
@@ -33,12 +33,14 @@ class InvitationLookBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 class AcceptBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The token of the mailed link; who one is, where one has to sign in.
 
-    ``installation``: a secret of 43 base64url characters the client made once and keeps.
+    ``installation``: a secret of 43 base64url characters the client made once and keeps. ``passkeys``: whether the
+    client can make and use passkeys itself.
     """
 
     token: str
     installation: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$")]
     identifier: Annotated[str, msgspec.Meta(max_length=IDENTIFIER_MAX)] = ""
+    passkeys: bool = False
 
 
 class InvitationLookView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -120,6 +122,7 @@ class InvitationApi:
         body: AcceptBody = await read_json(request, AcceptBody)
         ticket = new_token(self._chance)
         visitor = await self._visitors.native(request, ticket=ticket, installation=body.installation)
-        beginning = Beginning(client_kind=ClientKind.NATIVE, identifier=body.identifier)
+        demands = Demands(passkeys=body.passkeys)
+        beginning = Beginning(client_kind=ClientKind.NATIVE, identifier=body.identifier, demands=demands)
         situation = await self._accepting.begin(body.token, beginning, visitor)
         return json_response(self._sign_in_api.view(request, situation, ticket=ticket), status=201)

@@ -138,7 +138,10 @@ class SignInPages:
         """Begin with who one is and the proof of it at once (D16); why it was not good is said on the first page."""
         if beginning.spends is None:
             return self._back_to_identify(request, beginning, FORM_OVER)
-        visitor, answer = await self._visitors.browser(request), PasskeyAnswer(credential=read_credential(credential))
+        visitor, made = await self._visitors.browser(request), read_credential(credential)
+        # Nobody is asked here; whose passkey came from elsewhere, from a phone say, may sit at somebody else's machine.
+        stays = made.get("authenticatorAttachment") == "platform"
+        answer = PasskeyAnswer(credential=made, stay_signed_in=stays)
         situation = await self._sign_in.begin_with_passkey(beginning, answer, visitor)
         if isinstance(situation.step, Finished) and situation.attempt.state is AttemptState.FINISHED:
             return self._finished(request, situation)

@@ -15,7 +15,7 @@ from portico.kernel.clock import Clock
 from portico.kernel.tokens import new_id
 from portico.sessions.model import SessionKind, SignedIn, TokenPair
 from portico.sessions.service import Sessions
-from portico.signin.attempt import LIFETIME, Attempt, ClientKind, Purpose
+from portico.signin.attempt import LIFETIME, Attempt, ClientKind, Demands, Purpose
 from portico.signin.decide import next_step
 from portico.signin.expiry.rules import UpdateDue, find_update_due, with_grace
 from portico.signin.facts import Facts
@@ -151,6 +151,7 @@ class Renewal:
             identifier=signed_in.account.address,
             account_id=session.account_id,
             epoch=session.epoch,
+            demands=Demands(passkeys=session.kind is SessionKind.BROWSER),
             proofs=session.proofs,
             return_to=return_to,
             persistent=session.persistent,

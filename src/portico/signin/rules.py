@@ -16,6 +16,7 @@ from portico.signin.attempt import Attempt, AttemptState, Mark, Purpose
 from portico.signin.facts import ChangeReason, Facts, Policy
 from portico.signin.second_factor.rules import (
     MAILBOX,
+    RENEWAL_FRESH,
     before_enrolment,
     demands_on,
     find_code_to_save,
@@ -25,6 +26,7 @@ from portico.signin.second_factor.rules import (
     is_met,
     kinds_to_enrol,
     kinds_towards,
+    needs_passkeys,
     prove_second,
 )
 from portico.signin.steps import (
@@ -45,8 +47,6 @@ from portico.signin.steps import (
 )
 
 Rule: TypeAlias = Callable[[Facts], Step | None]
-
-RENEWAL_FRESH = timedelta(minutes=5)
 
 
 def attempt_over(facts: Facts) -> Step | None:
@@ -153,7 +153,9 @@ def second_class_missing(facts: Facts) -> Step | None:
         if kinds:
             return prove_second(kinds, demand, facts)
         if not kinds_to_enrol(demand, facts):
-            return Refused(reason=RefusedReason.NO_USABLE_FACTOR, organization=demand.organization)
+            is_elsewhere = needs_passkeys(demand, facts)
+            reason = RefusedReason.NEEDS_PASSKEYS if is_elsewhere else RefusedReason.NO_USABLE_FACTOR
+            return Refused(reason=reason, organization=demand.organization)
     return None
 
 
@@ -203,7 +205,10 @@ def proofs_too_old(facts: Facts) -> Step | None:
         return None
     if not facts.enrolled:
         return Refused(reason=RefusedReason.NO_USABLE_FACTOR)
-    return Prove(kinds=facts.enrolled, why=ProveReason.FRESH)
+    kinds = tuple(kind for kind in facts.enrolled if facts.attempt.demands.passkeys or kind is not ProofKind.PASSKEY)
+    if not kinds:
+        return Refused(reason=RefusedReason.NEEDS_PASSKEYS)
+    return Prove(kinds=kinds, why=ProveReason.FRESH)
 
 
 def new_password_asked(facts: Facts) -> Step | None:

@@ -23,6 +23,7 @@ from portico.sessions.devices import device_name
 from portico.signin.attempt import Attempt
 from portico.signin.second_factor.rules import FACTORS
 from portico.signin.situation import Visitor
+from portico.signin.tries import Tries
 
 
 class SecondFactors:
@@ -37,11 +38,13 @@ class SecondFactors:
         totp: TotpFactor,
         passkeys: PasskeyFactor,
         recovery_code: RecoveryCodeFactor,
+        tries: Tries,
     ) -> None:
         self._accounts = accounts
         self._audit = audit
         self._notices = notices
         self._totp = totp
+        self._tries = tries
         self._passkeys = passkeys
         self._recovery_code = recovery_code
 
@@ -128,6 +131,7 @@ class SecondFactors:
         )
         if not any(removed):
             raise NothingToDo("there is no second factor")
+        await self._tries.forgive_factors(tx, account.id)
         await self._accounts.end_everything(tx, now, account.id, epoch=account.epoch)
         await self._audit.append(tx, now, recorded_as)
 

@@ -60,7 +60,7 @@ from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.second_factors import SecondFactors
 from portico.signin.setups import Setups
 from portico.signin.situation import Beginning, Situation, Visitor, whole
-from portico.signin.steps import Finished, Refused, RefusedReason
+from portico.signin.steps import Finished, Identify, Refused, RefusedReason
 from portico.signin.tries import Tries
 from portico.signin.trusting import Trusting
 from portico.signin.turns import Turns, claim, with_proof
@@ -145,11 +145,24 @@ class SignIn:
         return self._setups.ask_by_form(form_hash) if ProofKind.PASSKEY in self._factors else None
 
     async def begin_with_passkey(self, beginning: Beginning, answer: PasskeyAnswer, visitor: Visitor) -> Situation:
-        """Start an attempt by a passkey that names its owner, and that has answered what its form asked."""
-        begun = await self.begin(beginning, visitor)
-        if beginning.spends is None or not is_fitting(answer, begun.step) or ProofKind.PASSKEY not in self._factors:
-            return begun
-        return await self._prove(begun.attempt, answer, visitor, self._setups.form_challenge(beginning.spends))
+        """Start an attempt by a passkey that names its owner, and that has answered what its form asked.
+
+        The form is burnt before anything is judged; one that was sent before, for whatever, asks nothing any more.
+        """
+        attempt = self.new_attempt(beginning, visitor, self._clock.now())
+        form_hash = beginning.spends or b""
+
+        async def body(tx: Transaction) -> bool:
+            until = beginning.spent_until or attempt.expires_at
+            is_new = bool(form_hash) and await store.spend(tx, form_hash, attempt.id, until)
+            if is_new:
+                await store.add_attempt(tx, self._setups.prepared(attempt))
+            return is_new
+
+        if ProofKind.PASSKEY not in self._factors or not await self._database.transact(body):
+            return Situation(attempt=attempt, step=Identify())
+        begun = await self.look(attempt.id, visitor)
+        return await self._prove(begun.attempt, answer, visitor, self._setups.form_challenge(form_hash))
 
     async def start(self, beginning: Beginning, attempt: Attempt, visitor: Visitor) -> Situation:
         """Store an attempt that goes on from a session, and do what its first step begins with."""

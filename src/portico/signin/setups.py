@@ -66,6 +66,10 @@ class Setups:
             raise Conflict("what was to be set up in this attempt is there no more")
         return msgspec.json.decode(plain, type=Pending)
 
+    def without_code(self, attempt: Attempt) -> Attempt:
+        """The attempt once the recovery code is kept; an authenticator app may still be set up in it."""
+        return self._with(attempt, msgspec.structs.replace(self.get(attempt), recovery_code=""))
+
     def without_secret(self, attempt: Attempt) -> Attempt:
         """The attempt once the authenticator app is set up: the recovery code alone is left to show."""
         return self._with(attempt, msgspec.structs.replace(self.get(attempt), totp=b""))
@@ -114,7 +118,8 @@ class Setups:
 
     def handle(self, attempt: Attempt) -> bytes:
         """What authenticators are to know the account by, if none does yet: 64 bytes that tell nothing."""
-        halves = [self._keys.mac(f"{attempt.id} {half}".encode(), purpose=_HANDLE) for half in range(2)]
+        of_account = attempt.account_id or NOBODY  # so that two devices set up at once are told the same
+        halves = [self._keys.mac(f"{of_account} {half}".encode(), purpose=_HANDLE) for half in range(2)]
         return b"".join(halves)
 
     async def _offer(self, reader: Reader, attempt: Attempt) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from portico.kernel.errors import BadInput, Busy, Throttled, TooLarge
 from portico.kernel.normalise import IDENTIFIER_MAX
 from portico.kernel.tokens import new_token
 from portico.signin.api import AttemptView, SignInApi
-from portico.signin.attempt import ClientKind
+from portico.signin.attempt import ClientKind, Demands
 from portico.signin.door import Visitors
 from portico.signin.sign_up import SignUp, SignUpClosed
 from portico.signin.situation import Beginning
@@ -21,10 +21,14 @@ from portico.web.routing import Access, Endpoint
 
 
 class SignUpBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Begin to sign up. ``installation``: a secret of 43 base64url characters the client made once and keeps."""
+    """Begin to sign up. ``installation``: a secret of 43 base64url characters the client made once and keeps.
+
+    ``passkeys``: whether the client can make and use passkeys itself.
+    """
 
     installation: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$")]
     address: Annotated[str, msgspec.Meta(max_length=IDENTIFIER_MAX)]
+    passkeys: bool = False
 
 
 class SignUpApi:
@@ -53,6 +57,7 @@ class SignUpApi:
         body: SignUpBody = await read_json(request, SignUpBody)
         ticket = new_token(self._chance)
         visitor = await self._visitors.native(request, ticket=ticket, installation=body.installation)
-        beginning = Beginning(client_kind=ClientKind.NATIVE, identifier=body.address)
+        demands = Demands(passkeys=body.passkeys)
+        beginning = Beginning(client_kind=ClientKind.NATIVE, identifier=body.address, demands=demands)
         situation = await self._sign_up.begin(beginning, visitor)
         return json_response(self._sign_in_api.view(request, situation, ticket=ticket), status=201)

@@ -29,6 +29,8 @@ class RefusedReason(StrEnum):
     DISABLED = "disabled"
     CLOSED = "closed"
     NO_USABLE_FACTOR = "no_usable_factor"
+    NEEDS_PASSKEYS = "needs_passkeys"
+    """The client cannot make or use passkeys, and nothing else would do."""
     CONTINUED_ELSEWHERE = "continued_elsewhere"
     INTERACTION_REQUIRED = "interaction_required"
     INVITATION_OVER = "invitation_over"

@@ -22,7 +22,7 @@ from portico.signin.situation import Visitor
 from portico.throttle.rates import Taken, TooMany
 from portico.throttle.service import Throttle
 
-_SECOND = (ProofKind.TOTP, ProofKind.RECOVERY_CODE)
+_SECOND = (ProofKind.TOTP, ProofKind.RECOVERY_CODE, ProofKind.EMAIL_CODE)
 """The second factors of which tries are counted; nobody guesses a passkey."""
 
 
@@ -59,7 +59,7 @@ class Tries:
         if isinstance(answer, PasskeyAnswer):
             return Taken()
         if isinstance(answer, EmailCodeAnswer):
-            return await self._database.transact(lambda tx: self._take_for_code(tx, now, attempt))
+            return await self._database.transact(lambda tx: self._take_for_code(tx, now, attempt, visitor))
         if isinstance(answer, TotpAnswer | RecoveryCodeAnswer):
             kind = ProofKind.TOTP if isinstance(answer, TotpAnswer) else ProofKind.RECOVERY_CODE
             return await self._database.transact(lambda tx: self._take_for_factor(tx, now, attempt, kind, visitor))
@@ -97,10 +97,19 @@ class Tries:
         """The answer was good: what it took counts no more."""
         await self._throttle.give_back(tx, now, taken)
 
-    async def _take_for_code(self, tx: Transaction, now: datetime, attempt: Attempt) -> Taken | TooMany | Failure:
-        """One of the code's own few tries, and one of the address's."""
+    async def _take_for_code(
+        self, tx: Transaction, now: datetime, attempt: Attempt, visitor: Visitor
+    ) -> Taken | TooMany | Failure:
+        """One of the code's own few tries; and one of the account's, where something is proven, else of the address's.
+
+        Anybody may sign up with anybody's address, and must not use up what its owner has.
+        """
         failure = await self._email_code.take_try(tx, now, attempt.id)
-        return failure or await self._throttle.take_code_try(tx, now, attempt.identifier)
+        if failure is not None:
+            return failure
+        if attempt.account_id is not None and attempt.proofs:
+            return await self._take_for_factor(tx, now, attempt, ProofKind.EMAIL_CODE, visitor)
+        return await self._throttle.take_code_try(tx, now, attempt.identifier)
 
     async def _take_for_factor(
         self, tx: Transaction, now: datetime, attempt: Attempt, kind: ProofKind, visitor: Visitor

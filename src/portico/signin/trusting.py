@@ -98,8 +98,10 @@ class Trusting:
         async def body(tx: Transaction) -> Situation:
             if await claim(tx, attempt) is None:
                 return await self._turns.present(tx, attempt, now)
+            if not is_fitting(answer, (await self._turns.situation(tx, attempt, now)).step):
+                return await self._turns.conclude(tx, attempt, visitor, now)
             account_id = attempt.account_id or NOBODY
-            made = await self._passkeys.find_newest(tx, account_id)
+            made = await self._passkeys.find_made(tx, account_id, attempt.device_hash)
             if name and made is not None:
                 await self._passkeys.rename(tx, account_id, made.id, name)
             return await self._turns.conclude(tx, attempt.with_mark(Mark.DEVICE_NAMED), visitor, now)

@@ -55,13 +55,13 @@ function ask({ dataset }, mediation) {
   return navigator.credentials[dataset.ceremony]({ publicKey, signal: asked.signal, ...(mediation && { mediation }) });
 }
 
-function send(form, { id, type, response }) {
+function send(form, { id, type, response, authenticatorAttachment }) {
   const answer = {};
   for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
     if (response[name]) answer[name] = text(response[name]);
   }
   if (response.getTransports) answer.transports = response.getTransports();
-  form.elements.credential.value = JSON.stringify({ id, rawId: id, type, response: answer });
+  form.elements.credential.value = JSON.stringify({ id, rawId: id, type, response: answer, authenticatorAttachment });
   form.elements.stay_signed_in?.remove();
   const stay = document.getElementsByName("stay_signed_in")[0];
   if (stay) form.append(Object.assign(stay.cloneNode(), { hidden: true }));

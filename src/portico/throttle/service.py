@@ -90,6 +90,11 @@ class Throttle:
         taken = await self._take(tx, now, self._key("mail", f"code {address_key}"), self._limits.code_mail)
         return isinstance(taken, Taken)
 
+    async def take_factor_mail(self, tx: Transaction, now: datetime, account_id: str) -> bool:
+        """Take one of the mails with a code that whoever has proven something may have sent to their own address."""
+        taken = await self._take(tx, now, self._key("mail", f"factor {account_id}"), self._limits.code_mail)
+        return isinstance(taken, Taken)
+
     async def take_code_try(self, tx: Transaction, now: datetime, identifier: str) -> Taken | TooMany:
         """Take one of the codes that may be typed for an address, known or not."""
         if self._limits.is_lifted:

@@ -122,10 +122,12 @@ class PasskeyFactor:
         """An account's passkeys, oldest first."""
         return await store.list_passkeys(reader, account_id)
 
-    async def find_newest(self, reader: Reader, account_id: str) -> StoredPasskey | None:
-        """The passkey an account made last."""
-        passkeys = await store.list_passkeys(reader, account_id)
-        return passkeys[-1].passkey if passkeys else None
+    async def find_made(self, reader: Reader, account_id: str, device_hash: bytes | None) -> StoredPasskey | None:
+        """The passkey an account has made just now: the one of this device; the last, of a device nobody knows."""
+        passkeys = [found.passkey for found in await store.list_passkeys(reader, account_id)]
+        device = await store.find_device(reader, account_id, device_hash) if device_hash else None
+        here = [passkey for passkey in passkeys if device is not None and passkey.id == device.passkey_id]
+        return next(iter(here or reversed(passkeys)), None)
 
     async def vouch(self, tx: Transaction, passkey_id: str, now: datetime) -> None:
         """Another second factor was proven beside a passkey."""

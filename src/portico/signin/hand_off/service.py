@@ -209,9 +209,13 @@ class HandOffs:
         return HandOffState.LIVE, hand_off, waiting
 
     async def _waits(self, reader: Reader, attempt: Attempt, now: datetime) -> bool:
-        """Whether an attempt is an app's own and stands at a new password: the decision says so, and nothing else."""
+        """Whether an attempt is an app's own and stands at a new password: the decision says so, and nothing else.
+
+        Who is about to join has to choose it in the app: there, what is asked where they are going counts already.
+        """
         step = (await self._turns.situation(reader, attempt, now)).step
-        return attempt.client_kind is ClientKind.NATIVE and isinstance(step, ChangePassword)
+        is_own = attempt.client_kind is ClientKind.NATIVE and attempt.invitation_id is None
+        return is_own and isinstance(step, ChangePassword)
 
     def _begun_by(self, waiting: Attempt, visitor: Visitor, now: datetime) -> Attempt:
         """The attempt of the browser: of the same epoch, with what the app has proven but for the password."""

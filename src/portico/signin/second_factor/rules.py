@@ -4,6 +4,8 @@ Each demand is met by itself. What stands in for a factor (a recovery code, a ma
 has enrolled one that the demand allows, so that neither is ever a factor by itself (D7).
 """
 
+from datetime import datetime, timedelta
+
 import msgspec
 
 from portico.factors.proof import Proof, ProofKind, proven_classes
@@ -25,6 +27,9 @@ from portico.signin.steps import (
 FACTORS = frozenset({ProofKind.TOTP, ProofKind.PASSKEY})
 """What can be enrolled as a second factor; a recovery code goes with one."""
 MAILBOX = frozenset({ProofKind.EMAIL_CODE, ProofKind.MAILED_LINK})
+
+RENEWAL_FRESH = timedelta(minutes=5)
+"""How long before an attempt that goes on from a session something may have been proven, to change what one proves."""
 
 _OWN = Demand(classes=2, kinds=FACTORS, stand_ins=frozenset({ProofKind.RECOVERY_CODE}))
 """What whoever has a second factor demands of themselves. To change their factors, no mailed code will do."""
@@ -85,10 +90,11 @@ def countable(demand: Demand, facts: Facts) -> frozenset[ProofKind]:
 def kinds_towards(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
     """The usable kinds the demand counts that have not been given yet, the default first (D17).
 
-    A mailed code is worth nothing beside what the holder of the mailbox alone could have produced (D7).
+    A mailed code is worth nothing beside what the holder of the mailbox alone could have produced (D7). A client that
+    cannot use passkeys is not asked for one.
     """
     given = {proof.kind for proof in facts.attempt.proofs}
-    counted = countable(demand, facts) - given
+    counted = countable(demand, facts) - given - _impossible(facts)
     usable = [kind for kind in facts.enrolled if kind in counted]
     if ProofKind.EMAIL_CODE in counted and not _went_through_mailbox(facts):
         usable.append(ProofKind.EMAIL_CODE)
@@ -123,8 +129,20 @@ def prove_second(kinds: tuple[ProofKind, ...], demand: Demand, facts: Facts) -> 
 
 
 def kinds_to_enrol(demand: Demand, facts: Facts) -> tuple[ProofKind, ...]:
-    """The kinds that could be set up here to meet the demand."""
-    return tuple(kind for kind in facts.enrollable if kind in demand.kinds and kind not in facts.enrolled)
+    """The kinds that could be set up here, with this client, to meet the demand."""
+    there = {*facts.enrolled, *_impossible(facts)}
+    return tuple(kind for kind in facts.enrollable if kind in demand.kinds and kind not in there)
+
+
+def needs_passkeys(demand: Demand, facts: Facts) -> bool:
+    """Whether the demand could be met by a client that can make and use passkeys, which this one cannot."""
+    is_possible = ProofKind.PASSKEY in {*facts.enrolled, *facts.enrollable}
+    return is_possible and ProofKind.PASSKEY in demand.kinds & _impossible(facts)
+
+
+def _impossible(facts: Facts) -> frozenset[ProofKind]:
+    """What the client of an attempt cannot do."""
+    return frozenset() if facts.attempt.demands.passkeys else frozenset({ProofKind.PASSKEY})
 
 
 def _change(attempt: Attempt) -> FactorChange | None:
@@ -158,9 +176,10 @@ def before_enrolment(enrol: Enrol, facts: Facts) -> Step:
     goes on from what was proven long ago; what was mailed for another attempt proves nothing in this one.
     """
     attempt = facts.attempt
-    own = () if FACTORS.isdisjoint(facts.enrolled) or is_met(_OWN, facts) else kinds_towards(_OWN, facts)
+    lately = _with_proofs_since(facts, attempt.created_at - RENEWAL_FRESH) if attempt.goes_on_with_session else facts
+    own = () if FACTORS.isdisjoint(facts.enrolled) or is_met(_OWN, lately) else kinds_towards(_OWN, lately)
     if own:
-        return prove_second(own, _OWN, facts)
+        return prove_second(own, _OWN, lately)
     since = attempt.created_at if attempt.goes_on_with_session else None
     is_proven = any(proof.kind in MAILBOX and (since is None or proof.at >= since) for proof in attempt.proofs)
     if not facts.policy.mailbox_first or is_proven or facts.person is None:
@@ -171,6 +190,12 @@ def before_enrolment(enrol: Enrol, facts: Facts) -> Step:
         why=VerifyReason.ENROL,
         organizations=enrol.organizations,
     )
+
+
+def _with_proofs_since(facts: Facts, since: datetime) -> Facts:
+    """The same facts without what was proven before."""
+    proofs = tuple(proof for proof in facts.attempt.proofs if proof.at >= since)
+    return msgspec.structs.replace(facts, attempt=msgspec.structs.replace(facts.attempt, proofs=proofs))
 
 
 def find_code_to_save(facts: Facts) -> SaveRecoveryCode | None:
