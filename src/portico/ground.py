@@ -11,7 +11,7 @@ from portico.database.deployment import CLOCK_FLOOR, find_number
 from portico.database.engine import Database, open_database
 from portico.database.schema import check_schema, require_schema
 from portico.development.clock_control import find_offset
-from portico.factors.passkeys.domain import keep_domain
+from portico.factors.passkeys.domain import check_domain
 from portico.kernel.brand import Brand
 from portico.kernel.chance import Chance, SystemChance
 from portico.kernel.clock import Clock, SystemClock, from_micros
@@ -52,7 +52,7 @@ async def open_ground(
     chance = chance or SystemChance()
     database = await _open_database(settings)
     try:
-        await keep_domain(database, host=settings.base_url.hostname, domain=settings.passkey_host)
+        await check_domain(database, host=settings.base_url.hostname, domain=settings.passkey_host)
         return Ground(
             settings=settings,
             is_development=is_development,

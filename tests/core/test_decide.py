@@ -24,8 +24,9 @@ from portico.signin.answers import Answer, is_fitting
 from portico.signin.attempt import AttemptState, Demands, Mark, Purpose
 from portico.signin.decide import OUTCOMES, next_step
 from portico.signin.facts import ChangeReason, Facts, PasswordRule
-from portico.signin.rules import RENEWAL_FRESH, RULES
+from portico.signin.rules import RULES
 from portico.signin.samples import SAMPLES
+from portico.signin.second_factor.rules import RENEWAL_FRESH
 from portico.signin.steps import (
     Announced,
     Announcement,

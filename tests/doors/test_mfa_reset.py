@@ -26,7 +26,11 @@ async def test_a_reset_takes_all_there_is_and_the_next_sign_in_begins_anew(world
     await give_passkey(world, account, authenticator)
     house, database = world.house, world.house.database
     await database.transact(lambda tx: devices.prefer(tx, account.id, ProofKind.PASSKEY))
-    async with world.native() as nora, world.native() as olga, world.native() as again:
+    async with (
+        world.native(passkeys=True) as nora,
+        world.native(passkeys=True) as olga,
+        world.native(passkeys=True) as again,
+    ):
         await give_answer(nora, (await nora.sign_in()).json(), authenticator)
         assert await devices.list_devices(database, account.id)
         await olga.sign_in(OLGA)

@@ -55,7 +55,7 @@ async def put_off(world: World, account_id: str, device_hash: bytes, *, for_good
 
 async def test_a_passkey_is_made_named_used_and_removed(world: World) -> None:  # D15 D16
     authenticator = Authenticator(backup_eligible=True, backed_up=True)
-    async with world.native() as nora, world.native() as again:
+    async with world.native(passkeys=True) as nora, world.native(passkeys=True) as again:
         await nora.sign_in()
         attempt = await begin(nora, "passkeys")
         attempt = (await nora.answer(attempt, {"answer": "email_code", "code": await mailed_code(world)})).json()
@@ -87,7 +87,7 @@ async def test_a_passkey_is_renamed_with_the_password_and_by_its_owner_alone(wor
     account, tom = await world.get_account(), await world.add_person(TOM, handle="tom", first_name="Tom")
     authenticator = Authenticator()
     mine, his = await give_passkey(world, account, authenticator), await give_passkey(world, tom, Authenticator())
-    async with world.native() as nora:
+    async with world.native(passkeys=True) as nora:
         await sign_in(nora, authenticator)
         path = f"{ROOM}/passkeys/{mine}"
         wrong = await nora.call("PATCH", path, {"name": "Desk", "current_password": "not it"})
@@ -114,7 +114,7 @@ async def test_only_what_is_usable_can_be_asked_for_first(world: World) -> None:
     await demanding(world, PolicyFields(mfa=Mfa.REQUIRED, email_code=False))
     account, authenticator = await world.get_account(), Authenticator()
     phone = await give_totp(world, account)
-    async with world.native() as nora, world.native() as again:
+    async with world.native(passkeys=True) as nora, world.native(passkeys=True) as again:
         attempt = (await nora.sign_in()).json()
         attempt = (await nora.answer(attempt, {"answer": "totp", "code": phone.code()})).json()
         if attempt["step"]["step"] == "trust_device":
@@ -197,7 +197,7 @@ async def test_being_asked_again_on_this_browser(world: World) -> None:  # D15
 async def test_what_an_organization_asks_is_foretold_and_asked(world: World) -> None:  # D9
     await demanding(world, PolicyFields(mfa=Mfa.REQUIRED, trusted_device=False))
     phone, path = await give_totp(world, await world.get_account()), f"{ROOM}/remove"
-    async with world.browser() as nora, world.native() as again:
+    async with world.browser() as nora, world.native(passkeys=True) as again:
         await sign_in_by_app(nora, phone)
         page = await nora.get(path)
         assert "Who still asks you for a second step: North Clinic" in page.text
@@ -210,7 +210,7 @@ async def test_what_an_organization_asks_is_foretold_and_asked(world: World) -> 
 async def test_while_frozen_nothing_is_changed(world: World) -> None:  # D22
     account, authenticator = await world.get_account(), Authenticator()
     passkey = await give_passkey(world, account, authenticator)
-    async with world.native() as nora:
+    async with world.native(passkeys=True) as nora:
         await sign_in(nora, authenticator)
         now = world.clock.now()
         await world.house.database.transact(lambda tx: world.house.protection.freeze(tx, now, account.id))
@@ -228,7 +228,7 @@ async def test_while_frozen_nothing_is_changed(world: World) -> None:  # D22
 
 
 async def test_where_there_can_be_none_none_is_offered(make_world: MakeWorld) -> None:  # D12
-    async with make_world(own_mfa="off") as world, world.browser() as nora, world.native() as client:
+    async with make_world(own_mfa="off") as world, world.browser() as nora, world.native(passkeys=True) as client:
         await nora.sign_in()
         assert "Add a passkey" not in (await nora.get(ROOM)).text
         page = await nora.follow(await nora.get(f"{ROOM}/passkeys/add"))
@@ -247,7 +247,7 @@ async def test_a_deployment_whose_passkeys_could_not_work_does_not_open(make_wor
 async def test_the_export_names_passkeys_and_what_was_answered(world: World) -> None:
     account, authenticator = await world.get_account(), Authenticator()
     await give_passkey(world, account, authenticator)
-    async with world.native() as nora:
+    async with world.native(passkeys=True) as nora:
         await sign_in(nora, authenticator)
         answer = await nora.call("POST", "/account/export", {"current_password": PASSWORD})
         text = answer.text

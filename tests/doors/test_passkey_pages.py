@@ -90,7 +90,7 @@ async def test_a_trusted_device_is_asked_for_its_passkey(world: World) -> None: 
         assert 'value="Nora’s device (Firefox on Linux)"' in page.text  # noqa: RUF001 - as it is proposed
         assert (await nora.submit(page, page.request.url.path, name="Nora's laptop")).headers["location"] == IN
         account = await world.get_account()
-        kept = await world.house.passkeys.find_newest(world.house.database, account.id)
+        kept = await world.house.passkeys.find_made(world.house.database, account.id, None)
         assert kept is not None
         assert kept.name == "Nora's laptop"
         await sign_out(nora)

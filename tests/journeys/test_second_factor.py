@@ -218,14 +218,6 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     assert await teller.is_signed_in()
 
     await reader.verify(is_verified=True)
-    await reader.answer(is_present=False)
-    await teller.sign_out()
-    await teller.page.goto("/signin")
-    async with teller.page.expect_navigation(url="**/account"):
-        await teller.button("signin.passkey").click()
-        await reader.answer(is_present=True)
-    assert await teller.is_signed_in()
-
     await teller.sign_out()
     async with teller.page.expect_navigation(url="**/account"):
         await teller.page.goto("/signin")  # autofill offers it, and somebody chooses it

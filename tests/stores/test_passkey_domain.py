@@ -1,12 +1,16 @@
 """The domain that passkeys are made for: it fits the address, and stays while there are any."""
 
+import functools
+
 import pytest
 
 from portico.database.deployment import PASSKEY_DOMAIN, find_fact
 from portico.database.engine import Database
 from portico.factors.passkeys import store
-from portico.factors.passkeys.domain import keep_domain
-from portico.factors.passkeys.model import NewPasskey
+from portico.factors.passkeys.domain import check_domain
+from portico.factors.passkeys.factor import PasskeyFactor
+from portico.factors.passkeys.model import NewPasskey, RelyingParty
+from portico.kernel.chance import SystemChance
 from portico.kernel.errors import Misconfigured
 from portico.settings import read_settings
 from tests.support.rows import NOW, add_account
@@ -21,8 +25,9 @@ NEW = NewPasskey(
 async def add_passkey(database: Database) -> None:
     """Nora has a passkey."""
     await add_account(database)
-    await database.transact(lambda tx: store.keep_handle(tx, "account-nora", b"handle"))
-    assert await database.transact(lambda tx: store.add_passkey(tx, "p1", "account-nora", NEW, "Laptop", NOW))
+    factor = PasskeyFactor(RelyingParty(id=HOST, name="Portico", origin=f"https://{HOST}"), SystemChance())
+    enrol = functools.partial(factor.enrol, handle=b"handle", name="Laptop")
+    assert isinstance(await database.transact(lambda tx: enrol(tx, NOW, "account-nora", NEW)), str)
 
 
 @pytest.mark.parametrize(
@@ -36,8 +41,8 @@ async def add_passkey(database: Database) -> None:
     ],
 )
 async def test_the_host_and_what_is_above_it_fit(database: Database, host: str, domain: str) -> None:  # D16
-    await keep_domain(database, host=host, domain=domain)
-    assert await find_fact(database, PASSKEY_DOMAIN) == domain
+    await check_domain(database, host=host, domain=domain)
+    assert await find_fact(database, PASSKEY_DOMAIN) is None, "looking changes nothing"
 
 
 @pytest.mark.parametrize(
@@ -51,25 +56,23 @@ async def test_any_other_is_refused_with_what_to_do(database: Database, host: st
     with pytest.raises(
         Misconfigured, match=rf"set passkey_domain to {host.replace('.', '[.]')} or to a domain above it"
     ):
-        await keep_domain(database, host=host, domain=domain)
+        await check_domain(database, host=host, domain=domain)
     assert await find_fact(database, PASSKEY_DOMAIN) is None
 
 
 async def test_it_may_change_while_there_are_no_passkeys(database: Database) -> None:
     for domain in (HOST, "portico.example", HOST):
-        await keep_domain(database, host=HOST, domain=domain)
-        assert await find_fact(database, PASSKEY_DOMAIN) == domain
+        await check_domain(database, host=HOST, domain=domain)
 
 
 async def test_with_passkeys_a_start_for_another_domain_is_refused(database: Database) -> None:  # D16
-    await keep_domain(database, host=HOST, domain=HOST)
     await add_passkey(database)
     with pytest.raises(Misconfigured, match=rf"there are passkeys for {HOST}, .*set passkey_domain to {HOST} again"):
-        await keep_domain(database, host=HOST, domain="portico.example")
+        await check_domain(database, host=HOST, domain="portico.example")
     assert await find_fact(database, PASSKEY_DOMAIN) == HOST
-    await keep_domain(database, host=HOST, domain=HOST)
+    await check_domain(database, host=HOST, domain=HOST)
     assert await database.transact(lambda tx: store.remove_all(tx, "account-nora")) == 1
-    await keep_domain(database, host=HOST, domain="portico.example")
+    await check_domain(database, host=HOST, domain="portico.example")
 
 
 def test_the_setting_is_the_host_unless_it_is_named() -> None:

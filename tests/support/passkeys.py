@@ -22,11 +22,7 @@ class Device:
 
     async def begin(self, identifier: str = ADDRESS) -> View:
         """Begin to sign in."""
-        body = {"installation": self.native.installation, "identifier": identifier, "passkeys": True}
-        answer = await self.native.call("POST", "/signin", body)
-        assert answer.status_code == 201, answer.text
-        self.native.headers["portico-ticket"] = answer.json()["ticket"]
-        return dict(answer.json())
+        return await self.native.begin(identifier)
 
     async def give(self, view: View, answer: str, **fields: object) -> View:
         """Answer the present step; where the attempt stands then."""
@@ -62,7 +58,7 @@ def failure_of(view: View) -> str:
 @asynccontextmanager
 async def device(world: World, authenticator: Authenticator | None = None) -> AsyncIterator[Device]:
     """A new device; one that holds these passkeys, where they are synchronised."""
-    async with world.native() as native:
+    async with world.native(passkeys=True) as native:
         yield Device(native, authenticator or Authenticator())
 
 

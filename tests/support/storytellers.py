@@ -32,6 +32,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 CATALOGUES = Catalogues(PACKAGE / "locale")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CHALLENGE = re.compile(r"(&quot;challenge&quot;:&quot;)[\w-]+")
 _SECRET = re.compile(r'(name="(?:csrf|form)" value=")[^"]*')
 _CRITERIA: dict[str, dict[str, int]] = {"length": {"count": 8}, "upper": {}, "lower": {}, "digit": {}, "symbol": {}}
 
@@ -228,7 +229,7 @@ class BrowserTeller(Storyteller):
 
     async def impression(self) -> str:
         """See :class:`Storyteller`."""
-        content = _SECRET.sub(r"\1", await self.page.content())
+        content = _CHALLENGE.sub(r"\1", _SECRET.sub(r"\1", await self.page.content()))
         return _ID.sub("ID", f"{self.path} {content}")
 
     async def ask_for_reset(self, identifier: str) -> None:

@@ -75,11 +75,11 @@ class World:
             yield Browser(client)
 
     @asynccontextmanager
-    async def native(self, *, address: str = "198.51.100.8") -> AsyncIterator["Native"]:
-        """A fresh native client with an installation secret of its own."""
+    async def native(self, *, address: str = "198.51.100.8", passkeys: bool = False) -> AsyncIterator["Native"]:
+        """A fresh native client with an installation secret of its own, which can use ``passkeys`` or not."""
         transport = httpx.ASGITransport(app=self.app, client=(address, 50_000))
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-            yield Native(client, to_base64url(self.house.chance.draw_bytes(32)))
+            yield Native(client, to_base64url(self.house.chance.draw_bytes(32)), passkeys=passkeys)
 
     async def add_person(
         self,
@@ -192,6 +192,7 @@ class Native:
     access_token: str = ""
     refresh_token: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    passkeys: bool = False
 
     async def call(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
         """One call below ``/api/v1``, with the access token if there is one."""
@@ -207,7 +208,9 @@ class Native:
 
     async def begin(self, identifier: str = ADDRESS) -> dict[str, object]:
         """Begin an attempt and keep its ticket."""
-        answer = await self.call("POST", "/signin", {"installation": self.installation, "identifier": identifier})
+        can = {"passkeys": True} if self.passkeys else {}
+        body = {"installation": self.installation, "identifier": identifier, **can}
+        answer = await self.call("POST", "/signin", body)
         assert answer.status_code == 201, answer.text
         attempt: dict[str, object] = answer.json()
         self.headers["portico-ticket"] = str(attempt["ticket"])

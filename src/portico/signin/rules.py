@@ -23,6 +23,7 @@ from portico.signin.second_factor.rules import (
     find_device_to_name,
     find_device_to_trust,
     find_enrolment,
+    has_unusable,
     is_met,
     kinds_to_enrol,
     kinds_towards,
@@ -152,6 +153,8 @@ def second_class_missing(facts: Facts) -> Step | None:
         kinds = kinds_towards(demand, facts)
         if kinds:
             return prove_second(kinds, demand, facts)
+        if has_unusable(demand, facts):
+            return Refused(reason=RefusedReason.NEEDS_PASSKEYS, organization=demand.organization)
         if not kinds_to_enrol(demand, facts):
             is_elsewhere = needs_passkeys(demand, facts)
             reason = RefusedReason.NEEDS_PASSKEYS if is_elsewhere else RefusedReason.NO_USABLE_FACTOR

@@ -83,7 +83,7 @@ class Turns:
             await self._outcomes.note_policies(tx, facts)
             opened = await self._outcomes.carry_out(tx, step.outcome, facts, visitor, now)
             session_id = opened.session.id if opened else attempt.session_id
-            attempt = msgspec.structs.replace(attempt, state=AttemptState.FINISHED, session_id=session_id)
+            attempt = msgspec.structs.replace(attempt, state=AttemptState.FINISHED, session_id=session_id, pending=None)
         elif isinstance(step, Refused):
             details = {"purpose": attempt.purpose.value, "reason": step.reason.value}
             event = Event(kind=EventKind.SIGN_IN_REFUSED, subject_id=attempt.account_id, details=details)

@@ -4,7 +4,7 @@ A browser offers a passkey to the domain it was made for and to no other (Web Au
 ID*), so another domain would turn every passkey into one that never answers, and lock out whoever has nothing else.
 """
 
-from portico.database.deployment import PASSKEY_DOMAIN, find_fact, keep_fact
+from portico.database.deployment import PASSKEY_DOMAIN, find_fact
 from portico.database.engine import Database
 from portico.factors.passkeys import store
 from portico.factors.passkeys.model import can_have_passkeys
@@ -13,22 +13,19 @@ from portico.kernel.errors import Misconfigured
 _HELP = "docs/operating/passkeys.md"
 
 
-async def keep_domain(database: Database, *, host: str, domain: str) -> None:
-    """Remember the domain. Raises Misconfigured where it does not fit the host, or passkeys are made for another."""
+async def check_domain(database: Database, *, host: str, domain: str) -> None:
+    """Raises Misconfigured where the domain does not fit the host, or there are passkeys that were made for another."""
     if not _fits(host, domain):
         raise Misconfigured(
             f"passkey_domain is {domain}, but base_url leads to {host}: set passkey_domain to {host} or to a domain "
             f"above it, or leave it out; see {_HELP}"
         )
     known = await find_fact(database, PASSKEY_DOMAIN)
-    if known == domain:
-        return
-    if known is not None and await store.has_any(database):
+    if known not in (None, domain) and await store.has_any(database):
         raise Misconfigured(
             f"there are passkeys for {known}, which do not work for {domain}: set passkey_domain to {known} again, or "
             f"remove them as {_HELP} says"
         )
-    await database.transact(lambda tx: keep_fact(tx, PASSKEY_DOMAIN, domain))
 
 
 def _fits(host: str, domain: str) -> bool:

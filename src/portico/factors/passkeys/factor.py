@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from portico.database.deployment import PASSKEY_DOMAIN, keep_fact
 from portico.database.engine import Reader, Transaction
 from portico.factors.contract import Judgement, PasskeyAnswer, ProofAnswer, Subject
 from portico.factors.passkeys import store
@@ -115,6 +116,7 @@ class PasskeyFactor:
     ) -> str | Failure:
         """Make this one of the account's passkeys; gives its id. One that is anybody's already is not taken."""
         await store.keep_handle(tx, account_id, handle)
+        await keep_fact(tx, PASSKEY_DOMAIN, self.party.id)
         passkey_id = new_id(self._chance, now)
         return passkey_id if await store.add_passkey(tx, passkey_id, account_id, new, name, now) else EXISTS
 

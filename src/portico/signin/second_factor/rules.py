@@ -16,6 +16,8 @@ from portico.signin.steps import (
     Enrol,
     Prove,
     ProveReason,
+    Refused,
+    RefusedReason,
     SaveReason,
     SaveRecoveryCode,
     Step,
@@ -140,6 +142,12 @@ def needs_passkeys(demand: Demand, facts: Facts) -> bool:
     return is_possible and ProofKind.PASSKEY in demand.kinds & _impossible(facts)
 
 
+def has_unusable(demand: Demand, facts: Facts) -> bool:
+    """Whether somebody has what the demand takes, which this client cannot use: they prove it with another one."""
+    given = {proof.kind for proof in facts.attempt.proofs}
+    return not (countable(demand, facts) & set(facts.enrolled) & _impossible(facts)) <= given
+
+
 def _impossible(facts: Facts) -> frozenset[ProofKind]:
     """What the client of an attempt cannot do."""
     return frozenset() if facts.attempt.demands.passkeys else frozenset({ProofKind.PASSKEY})
@@ -180,6 +188,8 @@ def before_enrolment(enrol: Enrol, facts: Facts) -> Step:
     own = () if FACTORS.isdisjoint(facts.enrolled) or is_met(_OWN, lately) else kinds_towards(_OWN, lately)
     if own:
         return prove_second(own, _OWN, lately)
+    if not is_met(_OWN, lately) and has_unusable(_OWN, lately):
+        return Refused(reason=RefusedReason.NEEDS_PASSKEYS)
     since = attempt.created_at if attempt.goes_on_with_session else None
     is_proven = any(proof.kind in MAILBOX and (since is None or proof.at >= since) for proof in attempt.proofs)
     if not facts.policy.mailbox_first or is_proven or facts.person is None:
