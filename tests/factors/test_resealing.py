@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from portico.database.deployment import SEALING_KEY, SERVED_KEY, find_fact, keep_fact
 from portico.database.engine import Database, Transaction
 from portico.factors import resealing as module
-from portico.factors.contract import Failure, Judgement, Subject, TotpAnswer
+from portico.factors.contract import Judgement, Subject, TotpAnswer
+from portico.factors.proof import Failure
 from portico.factors.resealing import Resealed, Resealing
 from portico.factors.second import store
 from portico.factors.totp import TotpFactor, code_at, step_at

@@ -42,14 +42,13 @@ class Resealing:
 
         Nothing is done while another server has a newer key on top, so that two rings never pull at one value.
         """
+        await self.tell_missing(database)
         newest = self._keys.newest_fingerprint()
         if await find_fact(database, SEALING_KEY) != newest:
             return Resealed()
         if await find_fact(database, SERVED_KEY) != newest:
             await database.transact(lambda tx: keep_fact(tx, SERVED_KEY, newest))
-        resealed = await self._run(database)
-        await self.tell_missing(database)
-        return resealed
+        return await self._run(database)
 
     async def run(self, database: Database) -> Resealed:
         """At the machine: the same at once. Raises Misconfigured where running servers may not know the newest key."""
