@@ -12,7 +12,7 @@ keys = typer.Typer(no_args_is_help=True, help="The sealing keys: what each still
 
 @keys.command("status")
 def status(config: Config = None) -> None:
-    """List the keys, newest first, with how much each of them still seals in the database."""
+    """List the keys, newest first, and how much each still seals."""
     settings = open_settings(config)
 
     async def work(house: House) -> tuple[tuple[str, ...], dict[str, int], dict[str, int]]:
@@ -36,7 +36,7 @@ def status(config: Config = None) -> None:
 
 @keys.command("reseal")
 def reseal(config: Config = None) -> None:
-    """Seal anew, under the newest key, what older keys seal for long; servers do it by themselves every hour."""
+    """Seal anew under the newest key; servers do it every hour."""
 
     async def work(house: House) -> Resealed:
         return await house.resealing.run(house.database)
