@@ -21,6 +21,7 @@ from portico.house import House
 from portico.invitations_cli import invitations
 from portico.kernel.errors import Misconfigured, PorticoError
 from portico.kernel.messages import DEFAULT_LANGUAGE
+from portico.keys_cli import keys
 from portico.logs import configure_logs
 from portico.mail.letters import RESET_PATH
 from portico.mail.model import MailFate, MailRecord
@@ -42,6 +43,7 @@ cli.add_typer(accounts, name="accounts")
 cli.add_typer(passwords, name="passwords")
 cli.add_typer(audit, name="audit")
 cli.add_typer(invitations, name="invitations")
+cli.add_typer(keys, name="keys")
 cli.add_typer(organizations, name="organizations")
 cli.add_typer(policies, name="policies")
 policies.command("reminders")(reminders)

@@ -85,12 +85,26 @@ async def _inside(settings: Settings) -> list[Finding]:
         return [Finding("keys", is_well=False, sentence=str(error))]
     try:
         return [
-            Finding("keys", is_well=True, sentence=f"{settings.sealing_keys_file}: keep a copy of it with the backups"),
+            await _keys(house),
             _clock(house),
             await _mail(house),
         ]
     finally:
         await house.close()
+
+
+async def _keys(house: House) -> Finding:
+    """Whether the ring has every key that seals something for long."""
+    file, counts = house.settings.sealing_keys_file, await house.resealing.count_by_key(house.database)
+    missing = house.resealing.missing(counts)
+    if missing:
+        apps = sum(counts[name] for name in missing)
+        sentence = (
+            f"{', '.join(missing)} still seals something (authenticator apps: {apps}) and is not in {file}: "
+            "put it back below the newest key, and restart"
+        )
+        return Finding("keys", is_well=False, sentence=sentence)
+    return Finding("keys", is_well=True, sentence=f"{file}: keep a copy of it, apart from the backups")
 
 
 def _clock(house: House) -> Finding:

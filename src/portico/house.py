@@ -13,6 +13,7 @@ from portico.database.lease import Fenced, Lease
 from portico.development.clinics import DemoClinics
 from portico.development.people import DemoPeople
 from portico.factors.erasure import erase_credentials
+from portico.factors.resealing import Resealing
 from portico.flow import Flow
 from portico.ground import open_ground
 from portico.jobs.runner import JOBS, Runner
@@ -190,10 +191,16 @@ class House(Flow):
             reminding=self.reminding,
             reminders=self.reminders,
             password_history=self.password_history,
+            resealing=self.resealing,
             is_development=self.ground.is_development,
             seal_every=min(SEAL_EVERY, self.settings.job_lease / 2),
         )
         return Runner(tasks.jobs(), lease)
+
+    @cached_property
+    def resealing(self) -> Resealing:
+        """What lets sealed values follow the newest key."""
+        return Resealing(self.ground.keys, self.totp)
 
     @cached_property
     def trail_reading(self) -> TrailReading:

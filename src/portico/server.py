@@ -90,4 +90,5 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
 
 async def _serve(settings: Settings, *, is_development: bool) -> None:
     house = await open_house(settings, is_development=is_development)
+    await house.resealing.tell_missing(house.database)
     await uvicorn.Server(server_config(build_app(house), host=settings.host, port=settings.port)).serve()

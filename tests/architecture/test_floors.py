@@ -39,6 +39,7 @@ HOMES = {
         "portico.audit_cli",
         "portico.cli",
         "portico.invitations_cli",
+        "portico.keys_cli",
         "portico.organizations_cli",
         "portico.passwords_cli",
         "portico.policies_cli",

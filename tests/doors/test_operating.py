@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 from portico.database.engine import Transaction
+from portico.factors.contract import RecoveryCodeAnswer, Subject
 from portico.mail.model import MailStatus
 from tests.architecture.source import ROOT
 from tests.support.world import ADDRESS, PASSWORD, World
 
+CODE = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 BACKUP = ROOT / "docs" / "operating" / "backup.md"
 
 
@@ -27,6 +29,11 @@ async def test_after_a_restore_nothing_old_opens_anything(world: World) -> None:
         link = await world.reset_link()
         await browser.submit(await browser.get("/account/passwordreset"), "/account/passwordreset", identifier=ADDRESS)
         waiting = await other.identify()
+        house, now, account = world.house, world.clock.now(), await world.get_account()
+        await house.database.transact(lambda tx: house.recovery_code.save(tx, now, account.id, CODE))
+        subject = Subject(account.id)
+        used = await house.recovery_code.judge(house.database, subject, RecoveryCodeAnswer(code=CODE), lambda: now)
+        assert used.proof is not None
 
         async def restore(tx: Transaction) -> None:
             for statement in statements(BACKUP):
@@ -34,6 +41,7 @@ async def test_after_a_restore_nothing_old_opens_anything(world: World) -> None:
 
         await world.house.database.transact(restore)
 
+        assert not await house.database.transact(lambda tx: house.recovery_code.settle(tx, used, now))
         assert (await browser.get("/account")).status_code == 303
         assert (await native.call("GET", "/account")).status_code == 401
         assert (await native.refresh()).status_code == 401

@@ -45,7 +45,7 @@ async def sealed(database: Database) -> int:
 async def test_one_does_the_jobs_of_all(houses: tuple[World, World]) -> None:
     one, two = houses
     assert {each.name for each in one.house.runner.jobs if each.in_one_server} == {
-        "accounts", "remind", "seal", "sweep", "prune passwords",
+        "accounts", "remind", "seal", "sweep", "prune passwords", "seal anew",
     }  # fmt: skip
     assert {each.name for each in one.house.runner.jobs if not each.in_one_server} == {
         "lease", "clock", "queue mails", "send mails",

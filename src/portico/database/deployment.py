@@ -4,6 +4,8 @@ from portico.database.port import Reader, Transaction
 
 SEALING_KEY = "sealing_key"
 """The fingerprint of the key that sealed last; without that key nothing sealed can be opened."""
+SERVED_KEY = "served_key"
+"""The fingerprint of the newest key of the server that did the jobs last: running servers can open what it seals."""
 PASSKEY_DOMAIN = "passkey_domain"
 """The domain that passkeys are made for; they work for no other."""
 CLOCK_FLOOR = "clock_floor"

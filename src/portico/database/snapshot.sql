@@ -529,3 +529,6 @@ CREATE INDEX hand_offs_by_attempt ON hand_offs (attempt_id);
 CREATE UNIQUE INDEX hand_offs_by_opened_attempt ON hand_offs (opened_attempt_id);
 CREATE INDEX hand_offs_by_account ON hand_offs (account_id);
 CREATE INDEX hand_offs_by_expiry ON hand_offs (expires_at);
+
+-- Which key seals an authenticator app's secret: its name follows the version byte (docs/decisions/0023).
+CREATE INDEX credentials_totp_by_key ON credentials (SUBSTR(secret, 2, 4), id) WHERE kind = 'totp';

@@ -33,6 +33,8 @@ _PURPOSE = "authenticator app"
 
 WRONG = Failure(code="totp.wrong", field="code")
 USED = Failure(code="totp.used", field="code")
+UNAVAILABLE = Failure(code="totp.unavailable", field="code")
+"""The secret cannot be opened: its key is not in the ring (docs/decisions/0023-sealed-anew.md)."""
 
 
 def draw_secret(chance: Chance) -> bytes:
@@ -107,7 +109,7 @@ class TotpFactor:
         stored = await store.find_totp(reader, subject.account_id or NOBODY)
         secret = self._unseal(stored.sealed, stored.account_id) if stored else None
         if stored is None or secret is None:
-            return Judgement(failure=WRONG, account_id=subject.account_id)
+            return Judgement(failure=UNAVAILABLE if stored else WRONG, account_id=subject.account_id)
         at = now()
         step, present = match(secret, answer.code, at), step_at(at)
         if isinstance(step, Failure):
@@ -136,13 +138,18 @@ class TotpFactor:
         Gives the id of the credential. The ``step`` that was proven is used.
         """
         credential_id = new_id(self._chance, now)
-        sealed = self._keys.seal(secret, purpose=_PURPOSE, context=account_id, chance=self._chance)
+        sealed = self._seal(secret, account_id)
         is_new = await store.add_totp(tx, credential_id, account_id, sealed, step, now)
         return credential_id if is_new else None
 
     async def remove(self, tx: Transaction, account_id: str) -> bool:
         """Forget the account's authenticator app; False if it has none."""
         return await store.remove(tx, account_id, ProofKind.TOTP)
+
+    def seal_anew(self, stored: TotpCredential) -> bytes | None:
+        """The same secret under the newest key; None if it cannot be opened."""
+        secret = self._unseal(stored.sealed, stored.account_id)
+        return None if secret is None else self._seal(secret, stored.account_id)
 
     async def find_secret(self, reader: Reader, account_id: str) -> bytes | None:
         """The secret of an account's app: for the development page, which shows what a phone would."""
@@ -156,6 +163,9 @@ class TotpFactor:
             return Judgement(failure=failure, account_id=stored.account_id)
         waiting = msgspec.structs.replace(wait_for(max(step, stored.used_step), at), code="totp.clock_ahead_wait")
         return Judgement(failure=waiting, account_id=stored.account_id, misses=stored.id, step=step)
+
+    def _seal(self, secret: bytes, account_id: str) -> bytes:
+        return self._keys.seal(secret, purpose=_PURPOSE, context=account_id, chance=self._chance)
 
     def _unseal(self, sealed: bytes, account_id: str) -> bytes | None:
         return self._keys.unseal(sealed, purpose=_PURPOSE, context=account_id)

@@ -1,8 +1,9 @@
-"""What the jobs do: tell the clock's floor, queue mails that were asked for, send them, seal the trail, sweep, prune.
+"""What the jobs do: tell the clock's floor, queue mails that were asked for and send them, seal, sweep, prune.
 
 In every server run the clock and the mail: an instant told only grows, and a mail is taken by one conditional
-statement, so several servers send several times as many. In one server run appointments, reminders, sealing,
-sweeping and pruning, in transactions that fail as soon as another server has taken over.
+statement, so several servers send several times as many. In one server run appointments, reminders, sealing (of the
+trail, and anew what lies sealed for long), sweeping and pruning, in transactions that fail as soon as another server
+has taken over.
 """
 
 from datetime import timedelta
@@ -13,6 +14,7 @@ from portico.database.deployment import CLOCK_FLOOR, CLOCK_OFFSET, find_number, 
 from portico.database.engine import Database, Transaction
 from portico.factors.email_code import EmailCodeFactor
 from portico.factors.mailed_link import MailedLinkFactor
+from portico.factors.resealing import Resealing
 from portico.jobs.runner import Job
 from portico.kernel.clock import Clock, SystemClock, from_micros, to_micros
 from portico.mail.requests import MailRequests
@@ -37,6 +39,7 @@ SEND_EVERY = timedelta(seconds=5)
 SEAL_EVERY = timedelta(seconds=15)
 """So that an event is sealed within a minute, even if the server that seals has just died."""
 SWEEP_EVERY = timedelta(minutes=15)
+RESEAL_EVERY = timedelta(hours=1)
 PRUNE_EVERY = timedelta(days=1)
 MAIL_MEMORY = timedelta(days=90)
 INVITATION_MEMORY = timedelta(days=90)
@@ -67,6 +70,7 @@ class Tasks:
         reminding: Reminding,
         reminders: Reminders,
         password_history: PasswordHistory,
+        resealing: Resealing,
         is_development: bool,
         seal_every: timedelta,
     ) -> None:
@@ -89,6 +93,7 @@ class Tasks:
         self._reminding = reminding
         self._reminders = reminders
         self._password_history = password_history
+        self._resealing = resealing
         self._is_development = is_development
         self._seal_every = seal_every
 
@@ -102,6 +107,7 @@ class Tasks:
             Job("send mails", self.send_mails, SEND_EVERY),
             Job("seal", self.seal, self._seal_every, in_one_server=True),
             Job("sweep", self.sweep, SWEEP_EVERY, in_one_server=True),
+            Job("seal anew", self.seal_anew, RESEAL_EVERY, in_one_server=True),
             Job("prune passwords", self.prune_passwords, PRUNE_EVERY, in_one_server=True),
         )
 
@@ -162,6 +168,10 @@ class Tasks:
         ):
             while await self._own.transact(sweep):
                 pass
+
+    async def seal_anew(self) -> None:
+        """Let what lies sealed for long follow the newest key."""
+        await self._resealing.keep_up(self._own)
 
     async def prune_passwords(self) -> None:
         """Forget the former passwords that nobody asks for any more, some accounts at a time."""

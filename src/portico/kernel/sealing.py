@@ -35,6 +35,10 @@ class SealingKeys:
         """Four bytes that name a key without telling it."""
         return _derive(key, "fingerprint", b"")[:_ID_BYTES]
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all keys in the ring, newest first, in hexadecimal."""
+        return tuple(name.hex() for name in self._keys)
+
     def fingerprints(self) -> frozenset[str]:
         """The names of all keys in the ring, in hexadecimal."""
         return frozenset(name.hex() for name in self._keys)

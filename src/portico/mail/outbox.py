@@ -155,6 +155,15 @@ async def drop_mail(tx: Transaction, mail_id: str, now: datetime) -> bool:
     return dropped == 1
 
 
+async def count_by_key(reader: Reader) -> dict[str, int]:
+    """How many queued mails each key seals; its name follows the version byte (``kernel/sealing``)."""
+    rows = await reader.list_rows(
+        "SELECT SUBSTR(sealed, 2, 4) AS name, COUNT(*) AS mails FROM outbox "
+        "WHERE status = 'queued' AND sealed IS NOT NULL GROUP BY SUBSTR(sealed, 2, 4)"
+    )
+    return {bytes(row["name"]).hex(): row["mails"] for row in rows}
+
+
 async def adopt(tx: Transaction, account_id: str, recipient: str) -> None:
     """Note whose the mails to an address were, now that it has an account."""
     await tx.execute(

@@ -157,6 +157,10 @@ class Mail:
         """How many mails are queued, delivered, dropped and dead; states without any are missing."""
         return await outbox.count_by_status(reader)
 
+    async def count_by_key(self, reader: Reader) -> dict[str, int]:
+        """How many of the queued mails each sealing key seals, by the key's name."""
+        return await outbox.count_by_key(reader)
+
     async def adopt_mails(self, tx: Transaction, account_id: str, recipient: str) -> None:
         """Note that the mails sent to an address before it had an account were this account's."""
         await outbox.adopt(tx, account_id, recipient)
