@@ -10,6 +10,7 @@ from portico.signin.attempt import Attempt, ClientKind, Purpose
 from portico.signin.decide import next_step
 from portico.signin.facts import Demand, Facts, Person, Policy
 from portico.signin.steps import Prove
+from tests.doors.test_accepting import joined, opened
 from tests.doors.test_passkey_pages import IN, answer, begin, sign_out, trusting
 from tests.support.authenticators import (
     Phone,
@@ -22,7 +23,7 @@ from tests.support.authenticators import (
     send,
 )
 from tests.support.generated_facts import CLASSES, NOW
-from tests.support.invitations import ADMIN, add_admin, add_organization, invite, is_member, mailed_invitation
+from tests.support.invitations import ADMIN, add_admin, invite, is_member, mailed_invitation
 from tests.support.organizations import ask, found, join
 from tests.support.passkeys import device, failure_of, proven, set_up_passkey, step_of
 from tests.support.world import ADDRESS, PASSWORD, World, hidden_fields
@@ -89,8 +90,8 @@ async def test_a_client_without_passkeys_sets_up_nothing_beside_one(world: World
         await set_up_passkey(world, phone)
         account = await world.get_account()
         house = world.house
-        for factor in (house.totp, house.recovery_code):
-            await house.database.transact(lambda tx, factor=factor: factor.remove(tx, account.id))
+        await house.database.transact(lambda tx: house.totp.remove(tx, account.id))
+        await house.database.transact(lambda tx: house.recovery_code.remove(tx, account.id))
         await ask(world, await found(world, "South Clinic"), PASSKEY_ONLY)
         begun = await other.begin()
         step = (await other.answer(begun, {"answer": "password", "password": PASSWORD})).json()["step"]
@@ -134,7 +135,7 @@ async def test_an_app_can_be_set_up_after_the_recovery_code_was_kept(world: Worl
 
 async def test_who_is_signed_in_joins_where_a_second_factor_is_asked(world: World) -> None:  # D27, D12
     """What is missing is asked for, and can be set up, in the attempt that joins."""
-    clinic = await add_organization(world)
+    clinic = await found(world)
     await add_admin(world, clinic)
     async with world.native() as admin, world.browser() as nora:
         await admin.sign_in(ADMIN)
@@ -142,8 +143,7 @@ async def test_who_is_signed_in_joins_where_a_second_factor_is_asked(world: Worl
         link = await mailed_invitation(world, ADDRESS)
         await ask(world, clinic, PolicyFields(mfa=Mfa.REQUIRED, enrolment_proof=EnrolmentProof.PASSWORD))
         await nora.sign_in()
-        page = await nora.follow(await nora.get(link))
-        page = await nora.follow(await nora.submit(page, "/invitation"))
+        page = await joined(nora, await opened(nora, link))
         app = Phone(key_on(await nora.get(f"{page.request.url.path}?view=manual")), world.clock)
         page = await send(nora, page, code=app.code())
         assert recovery_code_on(page)
