@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -344,14 +345,15 @@ async def test_of_many_who_make_the_account_at_once_one_does(free_world: World) 
     clinic = await found_clinic(free_world)
     token = (await invited(free_world, clinic)).rpartition("/")[2]
 
-    async def accept() -> str:
-        async with free_world.native() as ida:
-            attempt = await begin_by_api(ida, token)
-            answer = {"answer": "create_account", "first_name": "Ida", "new_password": PASSWORD}
-            step = (await ida.answer(attempt, answer)).json()["step"]
-            return str(step.get("reason", step["step"]))
+    async def accept(ida: Native, attempt: dict[str, Any]) -> str:
+        answer = {"answer": "create_account", "first_name": "Ida", "new_password": PASSWORD}
+        step = (await ida.answer(attempt, answer)).json()["step"]
+        return str(step.get("reason", step["step"]))
 
-    ends = await asyncio.gather(*(accept() for _ in range(10)))
+    async with AsyncExitStack() as stack:
+        idas = [await stack.enter_async_context(free_world.native()) for _ in range(10)]
+        begun = [(ida, await begin_by_api(ida, token)) for ida in idas]
+        ends = await asyncio.gather(*(accept(ida, attempt) for ida, attempt in begun))
     assert ends.count("finished") == 1
     assert set(ends) <= {"finished", "create_account", "invitation_over"}
     account = await free_world.get_account(INVITEE)
