@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from bench import passkeys
 from bench.load import Answer, Conversation, WrongAnswer
 
+_FORM = re.compile(r"<form\b.*?</form>", re.DOTALL)
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
 
@@ -85,8 +86,9 @@ class Visitor:
         return response.status, body.decode("utf-8", "replace"), head + len(body)
 
     def _submit(self, path: str, page: str, jar: dict[str, str], **fields: str) -> str:
-        """Send the form of a page; where it leads."""
-        hidden = {name: unescape(value) for name, value in _HIDDEN.findall(page)}
+        """Send the form of a page that has these fields; where it leads."""
+        form = next(form for form in _FORM.findall(page) if all(f'name="{name}"' in form for name in fields))
+        hidden = {name: unescape(value) for name, value in _HIDDEN.findall(form)}
         body = urlencode({**hidden, **fields}).encode()
         headers = {"origin": self._origin, "content-type": "application/x-www-form-urlencoded"}
         response, _ = self._send("POST", path, headers, body, jar)
