@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds; the table shows medians")
     parser.add_argument("--seconds", type=float, default=1.2, help="how long each work is measured in each round")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
-    parser.add_argument("--profile", metavar="WORK", help="show where the time of W1, W2, W2p or W6 goes, and no table")
+    parser.add_argument(
+        "--profile", metavar="WORK", help="show where the time of W1, W1k, W2, W2p or W6 goes, and no table"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="portico-bench-") as folder:
         if asked.profile:

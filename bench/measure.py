@@ -21,6 +21,7 @@ ALONE = {
     "stamp": "the stamp of somebody in ten organizations, once known",
     "es256": "one ES256 signature checked, nothing around it",
     "passkey": "an answer with a passkey checked (ES256)",
+    "totp": "a code of an authenticator app, judged and used up",
 }
 
 

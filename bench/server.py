@@ -7,6 +7,7 @@
     python -m bench.server stamp SECONDS    the stamp of somebody in ten organizations, once known; says what one costs
     python -m bench.server passkey SECONDS  checking an answer with a passkey (ES256); says what one costs
     python -m bench.server es256 SECONDS    nothing but such a signature; says what one costs
+    python -m bench.server totp SECONDS     a code of an authenticator app, judged and used up; says what one costs
 
 With ``profile`` as a last argument the first two say at their end where their time went.
 
@@ -20,7 +21,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ import nacl.pwhash
 import uvicorn
 import uvloop
 
-from bench import asking, passkeys
+from bench import asking, codes, passkeys
 from bench.sampling import Sampler
 from portico.app import build_app
 from portico.database.engine import Transaction
@@ -73,9 +74,18 @@ def hash_for(seconds: float) -> float:
 
 def stamp_for(seconds: float) -> float:
     """The CPU microseconds of a stamp that is known, on a deployment of its own."""
+    return _in_a_house(asking.stamp_for, seconds)
+
+
+def totp_for(seconds: float) -> float:
+    """The CPU microseconds of a code of an authenticator app, on a deployment of its own."""
+    return _in_a_house(codes.totp_for, seconds)
+
+
+def _in_a_house(measured: Callable[[Path, float], Coroutine[Any, Any, float]], seconds: float) -> float:
     configure_logs("json", "error")
     with tempfile.TemporaryDirectory(prefix="portico-bench-") as folder:
-        return uvloop.run(asking.stamp_for(Path(folder), seconds))
+        return uvloop.run(measured(Path(folder), seconds))
 
 
 ALONE: dict[str, Callable[[float], float]] = {
@@ -84,6 +94,7 @@ ALONE: dict[str, Callable[[float], float]] = {
     "stamp": stamp_for,
     "es256": passkeys.signature_for,
     "passkey": passkeys.passkey_for,
+    "totp": totp_for,
 }
 """What is measured with nothing around it."""
 
@@ -99,6 +110,7 @@ async def serve_portico(folder: Path, sampler: Sampler | None) -> None:
     configure_logs(settings.log_format, settings.log_level)
     house = await open_house(settings, limits=Limits(is_lifted=True))
     await move_in(house)
+    await passkeys.move_in(house)
     await _serve(build_app(house), listening, {"port": port, "password": PASSWORD, "people": PEOPLE}, sampler)
 
 

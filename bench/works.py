@@ -10,8 +10,10 @@ from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
+from bench import passkeys
 from bench.load import Answer, Conversation, WrongAnswer
 
+_FORM = re.compile(r"<form\b.*?</form>", re.DOTALL)
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
 
@@ -42,8 +44,12 @@ def portico_works(port: int, people: int, password: str) -> tuple[Work, ...]:
     def sign_in() -> Conversation:
         return _sign_in(port, f"person{next(numbers) % people}@north-clinic.example", password, visitor.installation)
 
+    def sign_in_by_passkey() -> Conversation:
+        return _sign_in_by_passkey(port, next(numbers) % passkeys.HOLDERS, visitor.installation)
+
     return (
         Work("W1", "password login by the API", sign_in, connections=4),
+        Work("W1k", "passkey login by the API", sign_in_by_passkey),
         Work("W2", "session check by access token: GET /api/v1/account", lambda: _ask(with_token)),
         Work("W2p", "session check by cookie, page rendered: GET /account", lambda: _ask(with_cookie)),
         Work("W6", "sign-in page, rendered: GET /signin", lambda: _ask(_request("GET", "/signin", port))),
@@ -80,8 +86,9 @@ class Visitor:
         return response.status, body.decode("utf-8", "replace"), head + len(body)
 
     def _submit(self, path: str, page: str, jar: dict[str, str], **fields: str) -> str:
-        """Send the form of a page; where it leads."""
-        hidden = {name: unescape(value) for name, value in _HIDDEN.findall(page)}
+        """Send the form of a page that has these fields; where it leads."""
+        form = next(form for form in _FORM.findall(page) if all(f'name="{name}"' in form for name in fields))
+        hidden = {name: unescape(value) for name, value in _HIDDEN.findall(form)}
         body = urlencode({**hidden, **fields}).encode()
         headers = {"origin": self._origin, "content-type": "application/x-www-form-urlencoded"}
         response, _ = self._send("POST", path, headers, body, jar)
@@ -127,10 +134,25 @@ def _sign_in(port: int, identifier: str, password: str, installation: str) -> Co
     body = json.dumps({"installation": installation, "identifier": identifier}).encode()
     answer = yield _request("POST", "/api/v1/signin", port, body=body)
     _require(answer, http.HTTPStatus.CREATED)
+    yield from _finish(port, json.loads(answer.body), {"answer": "password", "password": password})
+
+
+def _sign_in_by_passkey(port: int, number: int, installation: str) -> Conversation:
+    """From the name to the tokens with a passkey in the password's place."""
+    begin = {"installation": installation, "identifier": passkeys.address_of(number), "passkeys": True}
+    answer = yield _request("POST", "/api/v1/signin", port, body=json.dumps(begin).encode())
+    _require(answer, http.HTTPStatus.CREATED)
     attempt = json.loads(answer.body)
-    given = {"version": attempt["version"], "answer": {"answer": "password", "password": password}}
-    path = f"/api/v1/signin/{attempt['id']}"
-    answer = yield _request("POST", path, port, f"portico-ticket: {attempt['ticket']}", body=json.dumps(given).encode())
+    challenge = attempt["setup"]["passkey"]["challenge"]
+    credential = passkeys.answer_of(number, f"http://localhost:{port}", challenge)
+    yield from _finish(port, attempt, {"answer": "passkey", "credential": credential})
+
+
+def _finish(port: int, attempt: dict[str, Any], given: dict[str, Any]) -> Conversation:
+    """The answer that finishes an attempt."""
+    body = json.dumps({"version": attempt["version"], "answer": given}).encode()
+    path, ticket = f"/api/v1/signin/{attempt['id']}", f"portico-ticket: {attempt['ticket']}"
+    answer = yield _request("POST", path, port, ticket, body=body)
     _require(answer, http.HTTPStatus.OK)
     if b'"access_token"' not in answer.body:
         raise WrongAnswer(answer.body.decode())

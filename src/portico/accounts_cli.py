@@ -26,7 +26,7 @@ def reset_mfa(
     reason: Annotated[str, typer.Option(prompt=True, help="Why; it is kept for those who look into it later.")],
     config: Config = None,
 ) -> None:
-    """Forget somebody's authenticator app and recovery code, and end all they have open.
+    """Forget somebody's authenticator app, passkeys and recovery code, and end all they have open.
 
     Where an organization asks for a second factor, the next sign-in sets up a new one, after a code to the mailbox.
     """

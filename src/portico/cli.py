@@ -269,9 +269,13 @@ def _say_where(settings: Settings) -> None:
     """Where to go and who to be."""
     base = settings.base_url
     typer.echo(f"\n  Sign in        {base.to('/signin')}")
-    typer.echo(f"  Demo people    {base.to('/dev')}")
+    typer.echo(f"  Demo people    {base.to('/dev')} (what is special about each, and the codes of their phones)")
     typer.echo(f"  Mailbox        {base.to('/dev/mailbox')}")
-    typer.echo(f"  JSON API       {base.to('/api')}\n")
-    for person in PEOPLE:
-        typer.echo(f"  {person.name:<16} {person.address:<36} {person.password or '(no password yet)'}")
+    typer.echo(f"  JSON API       {base.to('/api')}")
+    people = {person.handle: person for person in PEOPLE}
+    for clinic in CLINICS:
+        typer.echo(f"\n  Sign in as somebody of {clinic.name}")
+        for member in clinic.members:
+            person = people[member.handle]
+            typer.echo(f"  {person.name:<16} {person.address:<36} {person.password or '(no password yet)'}")
     typer.echo("\n  Stop with Ctrl+C.\n")

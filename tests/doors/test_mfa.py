@@ -405,7 +405,7 @@ async def test_a_hundred_failures_switch_the_app_off_until_something_else_is_pro
         assert (await enter(again, page, code=phone.code())).headers["location"] == "/account"
 
 
-async def test_the_api_lives_the_same_steps(world: World) -> None:  # S46 S54 S57 S58 S72 S78
+async def test_the_api_lives_the_same_steps(world: World) -> None:  # S46 S54 S55 S56 S57 S58 S59 S72 S78
     await demanding(world)
     async with world.native() as client, world.native() as again:
         attempt = (await client.sign_in()).json()
@@ -417,12 +417,14 @@ async def test_the_api_lives_the_same_steps(world: World) -> None:  # S46 S54 S5
         name, key = scanned(attempt["setup"]["totp_uri"])
         assert name == ADDRESS
         assert key == attempt["setup"]["totp_key"]
+        assert re.fullmatch("[A-Z2-7]{32}", key)
         phone = Phone(key, world.clock)
         attempt = (await client.answer(attempt, {"answer": "totp_enrolment", "code": "12"})).json()
         assert attempt["failure"]["code"] == "totp.wrong"
         attempt = (await client.answer(attempt, {"answer": "totp_enrolment", "code": phone.code()})).json()
         assert attempt["step"] == {"step": "save_recovery_code", "why": "first"}
         recovery_code = attempt["setup"]["recovery_code"]
+        assert re.fullmatch("[A-Z0-9]{24}", recovery_code)
         attempt = (await client.answer(attempt, {"answer": "recovery_saved", "confirmed": False})).json()
         assert attempt["failure"]["code"] == "recovery_code.not_confirmed"
         attempt = (await client.answer(attempt, {"answer": "recovery_saved", "confirmed": True})).json()

@@ -32,7 +32,7 @@ async def kinds(world: World) -> list[EventKind]:
 
 async def test_the_device_is_trusted_once_and_asked_for_from_then_on(
     world: World,
-) -> None:  # S61 S62 S63 S64 S65 S67 S68 S71 D15 D17
+) -> None:  # S61 S62 S63 S64 S67 S68 S71 D15 D17
     await demanding(world)
     async with device(world) as phone:
         view, _ = await set_up_app(world, phone)

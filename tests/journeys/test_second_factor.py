@@ -13,6 +13,8 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from portico.development.people import PEOPLE
+from portico.factors.totp import key_of
 from portico.organizations.model import Feature, MemberType, Organization, Role
 from portico.organizations.policies.model import Draft
 from portico.organizations.policy import Mfa, PolicyFields
@@ -129,7 +131,7 @@ async def use_recovery_code(teller: Storyteller, code: str) -> None:
 @on_both_databases
 async def test_it_is_set_up_once_and_asked_for_from_then_on(
     meet: Meet, town: Town, tmp_path: Path
-) -> None:  # S45 S46 S47 S54 S57 S58 S60 S69 S62 S72 S74 S78 S80
+) -> None:  # S45 S46 S47 S54 S57 S58 S60 S69 S62 S72 S74 S78 S80 D12 D14
     ada, teller = await town.move_in("Ada"), await meet()
     await clinic_of(town, ada)
     await teller.sign_in(ada)
@@ -158,14 +160,16 @@ async def test_it_is_set_up_once_and_asked_for_from_then_on(
     assert await without.is_signed_in()
 
 
-async def test_the_key_can_be_typed_and_copied(browse: Browse, town: Town) -> None:  # S55 S56 S59
+async def test_the_key_can_be_typed_and_copied(browse: Browse, town: Town, tmp_path: Path) -> None:  # S55 S56 S59 D13
     ada, teller = await town.move_in("Ada"), await browse()
     await clinic_of(town, ada)
     await teller.sign_in(ada)
     await teller.enter_code(await mailed(town, ada))
+    in_picture = await scan(teller, tmp_path)
     await teller.press(teller.link("enrol.cannot_scan"))
     key = (await teller.main.locator("#key").inner_text()).replace(" ", "").replace("\n", "")
     assert re.fullmatch("[A-Z2-7]{32}", key)
+    assert key == in_picture
     copy = teller.button("copy.code")
     if teller.has_script:
         await teller.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -176,8 +180,39 @@ async def test_the_key_can_be_typed_and_copied(browse: Browse, town: Town) -> No
         await expect(copy).to_be_hidden()
     await give(teller, "totp_enrolment", await oathtool(town, key))
     await expect(teller.main.locator("h1")).to_have_text(teller.words("recovery.gate.title"))
+    assert re.fullmatch("[A-Z0-9]{24}", (await teller.main.locator("#recovery-code").inner_text()).strip())
 
 
+async def test_who_has_lost_everything_is_helped_and_sets_it_up_anew(
+    browse: Browse, town: Town, tmp_path: Path
+) -> None:  # S79 D12 D19
+    ada, teller = await town.move_in("Ada"), await browse()
+    await clinic_of(town, ada)
+    house, now, lost = town.house, town.house.clock.now(), bytes(20)
+    account = await house.accounts.find_by_identifier(house.database, ada.address)
+    assert account is not None
+    await house.database.transact(lambda tx: house.totp.enrol(tx, now, account.id, lost, 1))
+    await teller.sign_in(ada)
+    await teller.press(teller.link("prove.another"))
+    await expect(teller.main).to_contain_text("ask the administrators of your organization")
+    async with httpx.AsyncClient(base_url=town.base, timeout=30) as client:
+        operator = ApiTeller(town.base, "en", client)
+        olga = next(one for one in PEOPLE if one.is_operator)
+        await operator.identify(olga.address)
+        await operator.give_password(olga.password)
+        body = {"current_password": olga.password, "reason": "telephone lost, known by voice"}
+        done = await operator.call("POST", f"/operator/people/{account.id}/reset-mfa", body)
+    assert done["is_done"], done
+    await teller.sign_in(ada)
+    await teller.enter_code(await mailed(town, ada))
+    assert await scan(teller, tmp_path) != key_of(lost)
+
+
+@pytest.mark.parametrize(
+    ("browse", "database_kind"),
+    [("with script", "sqlite"), ("without script", "sqlite"), ("with script", "postgresql")],
+    indirect=["browse"],
+)
 async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     browse: Browse, town: Town, tmp_path: Path
 ) -> None:  # S61 S63 S64 S67 S68 S71 S73 S74 S75 S77 D15 D16 D17
@@ -218,6 +253,14 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     assert await teller.is_signed_in()
 
     await reader.verify(is_verified=True)
+    await reader.answer(is_present=False)
+    await teller.sign_out()
+    await teller.page.goto("/signin")
+    await reader.answer(is_present=True)  # counts for requests that begin from now on, so not for the autofill
+    async with teller.page.expect_navigation(url="**/account"):
+        await teller.button("signin.passkey").click()
+    assert await teller.is_signed_in()
+
     await teller.sign_out()
     async with teller.page.expect_navigation(url="**/account"):
         await teller.page.goto("/signin")  # autofill offers it, and somebody chooses it

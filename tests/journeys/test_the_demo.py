@@ -4,6 +4,7 @@ The town is one of their own: what the demo's organizations have announced must 
 have done to their clock.
 """
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -11,7 +12,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from portico.development.clinics import CLINICS
 from portico.development.people import PEOPLE
+from tests.architecture.source import ROOT
 from tests.journeys.conftest import Browse
 from tests.support.databases import Templates
 from tests.support.server import running_server
@@ -102,6 +105,19 @@ async def test_the_button_in_the_mail_leads_to_the_reset(browse: Browse, town: T
     await browser.page.wait_for_url("**/account/passwordreset/new")
     await browser.choose_password(NEW_PASSWORD)
     await browser.hears("reset.done.heading")
+
+
+async def test_terminal_and_readme_name_who_to_sign_in_as(town: Town) -> None:
+    said, readme = town.server.log.read_text(encoding="utf-8"), (ROOT / "README.md").read_text(encoding="utf-8")
+    for one in PEOPLE:
+        assert re.search(rf"^ *{re.escape(one.name)} +{re.escape(one.address)} +\S", said, re.MULTILINE), one.name
+        assert one.password in said
+    for clinic in CLINICS:
+        assert f"Sign in as somebody of {clinic.name}\n" in said
+    for path in ("/signin", "/dev", "/dev/mailbox", "/api"):
+        assert re.search(rf" {re.escape(town.base + path)}\b", said), path
+    named = re.findall(r"^- \*\*(\w+)\*\*", readme.partition("## Try it")[2].partition("\n## ")[0], re.MULTILINE)
+    assert {"Sven", "Elif", "Ravi", "Greta"} <= set(named) <= {one.first_name for one in PEOPLE}
 
 
 async def test_the_clock_only_goes_forward_and_only_for_programs(town: Town) -> None:  # D5

@@ -1,7 +1,11 @@
 """The JSON API of signing in: the same attempts, steps and answers as the pages, for native clients.
 
 A client begins an attempt and is given its secret *ticket*, which it keeps in memory and sends as ``Portico-Ticket``.
-Each answer names the version it answers. When the step is ``finished`` the document carries the tokens.
+Each answer names the version it answers. An answer that leads to ``finished`` is answered with the tokens, once.
+
+Looking takes nothing: where the last thing missing was done elsewhere, or is no longer asked (a password updated by a
+hand-off, a factor set up in another window), a GET shows ``finished`` without tokens. One more answer takes them:
+``{"answer": "go_on"}``.
 """
 
 from datetime import datetime
@@ -119,7 +123,11 @@ class SetupView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where an attempt stands. A client that does not know the step opens the browser at ``/signin``."""
+    """Where an attempt stands. A client that does not know the step opens the browser at ``/signin``.
+
+    ``tokens`` come with the answer that leads to the step ``finished``. Where a GET shows that step, because the last
+    thing missing was done elsewhere, there are none yet: the answer `go_on` takes them.
+    """
 
     id: str
     version: int

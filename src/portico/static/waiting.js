@@ -1,4 +1,4 @@
-// Signing up: a second mail is worth waiting for, and the time zone need not be asked.
+// Pages that mail a code: another mail is worth waiting for. Signing up: the time zone need not be asked.
 
 for (const button of document.querySelectorAll("[data-wait]")) {
   const words = button.textContent;

@@ -26,7 +26,7 @@ from portico.web.routing import Access, Endpoint
 PLACE = "/api/v1/account/authenticator"
 _CHANGES = {
     "add": (FactorChange.ADD_TOTP, "Begin to set up an authenticator app."),
-    "remove": (FactorChange.REMOVE_TOTP, "Begin to remove the authenticator app and its recovery code."),
+    "remove": (FactorChange.REMOVE_TOTP, "Begin to remove the app; with the last factor the recovery code goes too."),
     "passkeys": (FactorChange.ADD_PASSKEY, "Begin to make a passkey."),
     "passkeys/{passkey_id}/remove": (FactorChange.REMOVE_PASSKEY, "Begin to remove a passkey."),
     "recovery-code": (FactorChange.NEW_RECOVERY_CODE, "Begin to make a new recovery code."),
