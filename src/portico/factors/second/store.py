@@ -5,7 +5,7 @@ from datetime import datetime
 from portico.database.engine import Reader, Transaction
 from portico.factors.model import RecoveryCredential, TotpCredential
 from portico.factors.proof import ProofKind
-from portico.kernel.clock import to_micros
+from portico.kernel.clock import from_micros, to_micros
 
 _ADD = (
     "INSERT INTO credentials "
@@ -15,12 +15,16 @@ _ADD = (
 
 async def find_totp(reader: Reader, account_id: str) -> TotpCredential | None:
     """An account's authenticator app."""
-    sql = "SELECT id, account_id, secret, used_step FROM credentials WHERE account_id = $1 AND kind = $2"
+    sql = "SELECT id, account_id, secret, used_step, created_at FROM credentials WHERE account_id = $1 AND kind = $2"
     row = await reader.find_row(sql, account_id, ProofKind.TOTP.value)
     if row is None:
         return None
     return TotpCredential(
-        id=row["id"], account_id=row["account_id"], sealed=bytes(row["secret"]), used_step=row["used_step"]
+        id=row["id"],
+        account_id=row["account_id"],
+        sealed=bytes(row["secret"]),
+        used_step=row["used_step"],
+        created_at=from_micros(row["created_at"]),
     )
 
 
@@ -53,9 +57,16 @@ async def burn_step(tx: Transaction, credential_id: str, step: int) -> None:
 
 async def find_recovery_code(reader: Reader, account_id: str) -> RecoveryCredential | None:
     """An account's recovery code."""
-    sql = "SELECT id, account_id, secret FROM credentials WHERE account_id = $1 AND kind = $2"
+    sql = "SELECT id, account_id, secret, created_at FROM credentials WHERE account_id = $1 AND kind = $2"
     row = await reader.find_row(sql, account_id, ProofKind.RECOVERY_CODE.value)
-    return RecoveryCredential(id=row["id"], account_id=row["account_id"], hash=bytes(row["secret"])) if row else None
+    if row is None:
+        return None
+    return RecoveryCredential(
+        id=row["id"],
+        account_id=row["account_id"],
+        hash=bytes(row["secret"]),
+        created_at=from_micros(row["created_at"]),
+    )
 
 
 async def put_recovery_code(

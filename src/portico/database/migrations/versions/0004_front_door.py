@@ -69,6 +69,11 @@ CREATE INDEX hand_offs_by_attempt ON hand_offs (attempt_id);
 CREATE UNIQUE INDEX hand_offs_by_opened_attempt ON hand_offs (opened_attempt_id);
 CREATE INDEX hand_offs_by_account ON hand_offs (account_id);
 CREATE INDEX hand_offs_by_expiry ON hand_offs (expires_at);
+
+-- The freeze that "This was not me" begins: second factors that were set up since then may be a thief's. Of a freeze
+-- from before this was kept, 72 hours before its end.
+ALTER TABLE accounts ADD COLUMN frozen_since BIGINT;
+UPDATE accounts SET frozen_since = frozen_until - 259200000000 WHERE frozen_until IS NOT NULL;
 """
 
 
