@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from portico.admin.people import REASON_MAX
 from portico.audit.model import Event, EventKind, Reason
 from portico.database.engine import Transaction
 from portico.house import House
@@ -30,6 +31,9 @@ def reset_mfa(
 
     Where an organization asks for a second factor, the next sign-in sets up a new one, after a code to the mailbox.
     """
+    why = one_line(reason)
+    if not 1 <= len(why) <= REASON_MAX:
+        raise typer.BadParameter(f"a reason of at most {REASON_MAX} characters is needed", param_hint="--reason")
 
     async def reset(house: House) -> str:
         now = house.clock.now()
@@ -42,7 +46,7 @@ def reset_mfa(
                 kind=EventKind.MFA_RESET,
                 subject_id=account.id,
                 details={"by": "operator"},
-                reason=Reason(one_line(reason), None),
+                reason=Reason(why, None),
             )
             await house.second_factors.reset(tx, now, account, recorded_as=event)
             notice = AdminActed(

@@ -194,8 +194,8 @@ class Settings:
     )  # fmt: skip
     own_mfa: str = setting(
         "on", _one_of("on", "off"),
-        "`on`: people may set up an authenticator app or a passkey of their own accord. `off`: only where an "
-        "organization asks for a second factor. Whoever has one is asked for it either way.",
+        "`on`: people may set up an authenticator app or a passkey of their own accord. `off`: only members of an "
+        "organization whose policy has `mfa` optional or required. Whoever has one is asked for it either way.",
     )  # fmt: skip
     terms_url: str = setting(
         "", _web_address, "Where the terms stand that people accept when they sign up.", shown="no terms"

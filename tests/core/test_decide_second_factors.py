@@ -345,11 +345,11 @@ def test_a_passkey_is_named_once_and_holds_nobody_up(facts: Facts) -> None:  # S
 
 @over()
 def test_a_client_that_cannot_is_never_asked_for_a_passkey_first(facts: Facts) -> None:  # D16
-    """Nor is anybody where there are none; a password is always one way."""
+    """Nor is anybody where there are none, or by a hand-off; a password is always one way."""
     step, attempt = next_step(facts), facts.attempt
     if isinstance(step, Prove) and step.why is ProveReason.FIRST and attempt.purpose is not Purpose.RESET_PASSWORD:
-        may = attempt.demands.passkeys and ProofKind.PASSKEY in facts.enrollable
-        may = may and attempt.purpose is not Purpose.UPDATE_PASSWORD  # whose page asks for the present password
+        is_update = attempt.purpose is Purpose.UPDATE_PASSWORD
+        may = attempt.demands.passkeys and ProofKind.PASSKEY in facts.enrollable and not is_update
         assert step.kinds == (ProofKind.PASSWORD, ProofKind.PASSKEY) if may else (ProofKind.PASSWORD,)
 
 

@@ -71,6 +71,9 @@ async def test_an_operator_resets_it_at_the_machine(tmp_path: Path) -> None:  # 
         await house.database.transact(lambda tx: house.totp.enrol(tx, now, nora.id, bytes(20), 1))
     finally:
         await house.close()
+    for reason in (" ", "x" * 501):
+        refused = await asyncio.to_thread(operator.fail, "accounts", "reset-mfa", "nora", "--reason", reason)
+        assert "a reason of at most 500 characters is needed" in refused
     command = ("accounts", "reset-mfa", "nora", "--reason", "the telephone was lost")
     said = await asyncio.to_thread(operator.succeed, *command)
     assert f"The second factor of {ADDRESS} was reset" in said

@@ -1,8 +1,9 @@
 """A walk through all there is, by a thief who knows some secrets: no path opens what they do not suffice for.
 
-Sign-in, sign-up, reset by mail, invitation, step-up, change of factors, renewal and refresh, answered rightly and
-wrongly, in any order, at versions old and new. Whether what the thief knows suffices is said by an oracle of its own
-(``tests/support/burglar``). In the end the owner, who knows everything, comes in.
+Sign-in with a name and without, sign-up, reset by mail, invitation, hand-off to the browser, step-up, change of factors
+in My Account, renewal and refresh, answered rightly and wrongly, in any order, at versions old and new. Whether what
+the thief knows suffices is said by an oracle of its own (``tests/support/burglar``). In the end the owner, who knows
+everything, comes in.
 """
 
 import re
@@ -20,9 +21,10 @@ from tests.support.authenticators import Phone
 from tests.support.burglar import PASSKEY, RECOVERY_CODE, TOTP, Secrets, Victim, set_up
 from tests.support.databases import Kind
 from tests.support.fuzz import Dice
+from tests.support.handing_over import take_up, update
 from tests.support.invitations import invite_to
 from tests.support.organizations import ask, found, join
-from tests.support.world import BASE, LIFTED, MakeWorld, Native, World
+from tests.support.world import BASE, LIFTED, Browser, MakeWorld, Native, World
 
 WALKS = {"sqlite": 10, "postgresql": 3}
 STEPS = 32
@@ -42,8 +44,11 @@ _INVITATION = re.compile(r"/invitation/([A-Za-z0-9_-]{43})")
 class Walker:
     """Whoever stands at the doors: a thief with some secrets, or the owner with all of them."""
 
-    def __init__(self, world: World, client: Native, victim: Victim, knows: frozenset[str], dice: Dice) -> None:
-        self.world, self.client, self.victim, self.knows, self.dice = world, client, victim, knows, dice
+    def __init__(
+        self, world: World, client: Native, browser: Browser, victim: Victim, knows: frozenset[str], dice: Dice
+    ) -> None:
+        self.world, self.client, self.browser = world, client, browser
+        self.victim, self.knows, self.dice = victim, knows, dice
         self.password = victim.password if "password" in knows else ""
         self.recovery_code = RECOVERY_CODE if "recovery" in knows else ""
         self.phone = victim.phone if TOTP in knows else None
@@ -75,9 +80,10 @@ class Walker:
         self.attempts = [*self.attempts[-5:], (ticket, view)]
         return view
 
-    async def begin(self) -> dict[str, Any]:
-        """Sign in."""
-        body = {"installation": self.client.installation, "identifier": self.victim.address, "passkeys": True}
+    async def begin(self, nameless: int = 20) -> dict[str, Any]:
+        """Sign in, so many times in a hundred without a name."""
+        name = "" if self.dice.chance(nameless) else self.victim.address
+        body = {"installation": self.client.installation, "identifier": name, "passkeys": True}
         return await self.keep(await self.client.call("POST", "/signin", body))
 
     async def sign_up(self) -> None:
@@ -102,9 +108,36 @@ class Walker:
 
     async def change_factors(self) -> None:
         """Begin to change what one proves with, from within a session."""
-        change = self.dice.one(("add", "remove", "recovery-code"))
+        shown = await self.client.call("GET", "/account/authenticator/passkeys")
+        own = [passkey["id"] for passkey in shown.json()["passkeys"]] if shown.status_code == 200 else []
+        which = self.dice.one(own) if own else "nobodys"
+        change = self.dice.one(("add", "remove", "recovery-code", "passkeys", f"passkeys/{which}/remove"))
         body = {"current_password": self.password or "wrong"}
-        await self.keep(await self.client.call("POST", f"/account/authenticator/{change}", body))
+        view = await self.keep(await self.client.call("POST", f"/account/authenticator/{change}", body))
+        await self.go_on_from(view)
+        self.done["passkeys changed"] += "passkeys" in change and bool(view) and self.ends_well()
+
+    def ends_well(self) -> bool:
+        """Whether the newest attempt is over, and nothing was refused."""
+        return self.attempts[-1][1]["step"]["step"] == "finished"
+
+    async def hand_over(self) -> None:
+        """Have an attempt's new password chosen in the browser, and go on with it here."""
+        if not self.attempts:
+            return
+        ticket, view = self.attempts[-1]
+        self.client.headers["portico-ticket"] = ticket
+        issued = await self.client.call("POST", f"/signin/{view['id']}/handoff")
+        if issued.status_code != 201:
+            return
+        page = await take_up(self.browser, httpx.URL(issued.json()["address"]).path)
+        new, present = self.new_password(), "wrong" if self.dice.chance(20) else self.password
+        page = await update(self.browser, page, present, new)
+        if page.request.url.path == "/handoff/done":
+            self.password = new
+            self.done["handed over"] += 1
+        view = (await self.client.call("GET", f"/signin/{view['id']}")).json()
+        await self.give(ticket, view, "go_on")
 
     async def change_password(self) -> None:
         """From within a session."""
@@ -133,8 +166,14 @@ class Walker:
 
     async def press_on(self) -> None:
         """Sign in as far as one comes with what one knows."""
-        view = await self.begin()
+        await self.go_on_from(await self.begin())
+
+    async def go_on_from(self, view: dict[str, Any]) -> None:
+        """Answer what is asked as long as one knows what."""
         for _ in range(8):
+            if view and view["step"]["step"] == "change_password" and self.dice.chance(50):
+                await self.hand_over()
+                return
             kinds = [kind for kind in self.asked(view["step"]) if self.can_say(kind)] if view else []
             if not kinds:
                 return
@@ -158,6 +197,7 @@ class Walker:
         self.client.headers["portico-ticket"] = ticket
         answer = await self.client.answer(view, said)
         self.done[kind] += 1
+        self.done["without a name"] += view["step"]["step"] == "identify" and kind == "passkey" and _goes_on(answer)
         if kind == "new_password" and answer.status_code == 200 and answer.json()["version"] > view["version"]:
             self.password = str(said["new_password"]) if "failure" not in answer.json() else self.password
         return await self.keep(answer)
@@ -175,6 +215,8 @@ class Walker:
     async def said(self, kind: str, setup: dict[str, Any]) -> dict[str, object]:  # noqa: C901, PLR0911 - one for each
         """An answer of a kind, with what this walker knows."""
         match kind:
+            case "identifier":
+                return {"answer": kind, "identifier": self.victim.address}
             case "password":
                 return {"answer": kind, "password": self.password or "wrong"}
             case "totp":
@@ -212,6 +254,11 @@ class Walker:
         return credential
 
 
+def _goes_on(answer: httpx.Response) -> bool:
+    """Whether an answer was good for something."""
+    return answer.status_code == 200 and "failure" not in answer.json()
+
+
 ANSWERS: dict[str, dict[str, object]] = {
     "password": {},
     "totp": {},
@@ -223,14 +270,16 @@ ANSWERS: dict[str, dict[str, object]] = {
     "recovery_saved": {},
     "create_account": {},
     "new_password": {},
-    "identifier": {"identifier": "nora@north-clinic.example"},
+    "identifier": {},
     "resend": {},
     "trust": {"never": False},
     "device_name": {"name": ""},
+    "go_on": {},
     "announcement": {"now": False},
     "reminder": {"now": False},
 }
 ASKED = {
+    "identify": ("passkey", "passkey", "identifier"),
     "verify_email": ("email_code",),
     "create_account": ("create_account",),
     "save_recovery_code": ("recovery_saved",),
@@ -253,8 +302,8 @@ async def move_in(world: World) -> dict[str, Organization]:
 
 
 def known_to_thieves(seed: int, dice: Dice) -> frozenset[str]:
-    """The mailbox alone, the password alone, both; then any of the secrets there are."""
-    usual = ({"mailbox"}, {"password"}, {"password", "mailbox"})
+    """The mailbox alone, the password alone, both; all but one of the secrets there are; any of them."""
+    usual = ({"mailbox"}, {"password"}, {"password", "mailbox"}, set(SECRETS) - {dice.one(SECRETS)})
     some = {secret for secret in SECRETS if dice.chance(45)}
     return frozenset(usual[seed % 5] if seed % 5 < len(usual) else some)
 
@@ -276,16 +325,20 @@ async def walk(world: World, clinics: dict[str, Organization], seed: int, met: C
     for _ in range(dice.below(3)):
         await join_one()
     await invite_to(world.house, "Valley Practice", victim.address)
-    async with world.native() as client:
-        thief = Walker(world, client, victim, knows, dice)
+    if dice.chance(40):
+        await victim.let_expire(world)
+    async with world.native() as client, world.browser() as browser:
+        thief = Walker(world, client, browser, victim, knows, dice)
         once = (thief.begin, thief.begin, thief.sign_up, thief.accept, thief.reset, thief.change_password)
-        often = (*(thief.answer,) * 14, *(thief.press_on,) * 4)
-        moves: Sequence[Callable[[], Awaitable[object]]] = (*once, thief.change_factors, *often)
+        often = (*(thief.answer,) * 12, *(thief.press_on,) * 4, *(thief.change_factors,) * 2, thief.hand_over)
+        moves: Sequence[Callable[[], Awaitable[object]]] = (*once, *often)
         may_have_changed = False
         for number in range(STEPS):
             before = await victim.look(world)
             if dice.chance(4) and names:
                 await join_one()
+            elif dice.chance(5):
+                await victim.let_expire(world)
             elif dice.chance(6):
                 world.clock.advance(minutes=dice.one((1, 20, 70)))
             elif dice.chance(8):
@@ -301,6 +354,7 @@ async def walk(world: World, clinics: dict[str, Organization], seed: int, met: C
             assert after["recovery codes"] == before["recovery codes"] or spent or secrets.may_change_factors(), told
             was_in = "password" in knows and bool(before["sessions"])  # from before more was asked
             assert after["password"] == before["password"] or was_in or secrets.may_change_password(), told
+            secrets.learn(before, after)
             met["opened"] += not after["sessions"] <= before["sessions"]
             met["changed"] += after["factors"] != before["factors"]
             met["reset"] += after["password"] != before["password"]
@@ -314,10 +368,12 @@ async def walk(world: World, clinics: dict[str, Organization], seed: int, met: C
 async def come_home(world: World, victim: Victim, factors: frozenset[str], where: str) -> None:
     """Whoever knows everything comes in, whatever a thief has tried, by a bounded number of right answers."""
     world.clock.advance(hours=2)
-    async with world.native(address="198.51.100.9") as client:
-        owner = Walker(world, client, victim, frozenset({*factors, "password", "mailbox", "recovery"}), Dice(0))
+    async with world.native(address="198.51.100.9") as client, world.browser(address="198.51.100.9") as browser:
+        owner = Walker(
+            world, client, browser, victim, frozenset({*factors, "password", "mailbox", "recovery"}), Dice(0)
+        )
         await owner.reset()
-        view, answers = await owner.begin(), 0
+        view, answers = await owner.begin(nameless=0), 0
         while view["step"]["step"] != "finished":
             answers += 1
             assert answers <= 12, f"{where}: {view}"
@@ -338,4 +394,5 @@ async def test_no_path_opens_a_session_or_changes_a_factor_with_less(
         for seed in walks(WALKS[database_kind]):
             await walk(world, clinics, seed, met)
     told = ("opened", "reset", "kept out", "came home", "password", "email_code", "totp", "passkey", "recovery_code")
+    told = (*told, "handed over", "passkeys changed", "without a name")
     assert database_kind != "sqlite" or all(met[name] for name in told), f"the walk never comes to some of it: {met}"

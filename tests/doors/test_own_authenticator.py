@@ -6,6 +6,7 @@ import httpx
 
 from portico.audit.model import EventKind
 from portico.organizations.model import Role
+from portico.organizations.policy import Mfa, PolicyFields
 from tests.support.authenticators import (
     Phone,
     demanding,
@@ -63,6 +64,16 @@ async def test_a_deployment_may_leave_it_to_organizations(make_world: MakeWorld)
         assert "only where an organization asks" in (await nora.get(ROOM)).text
         page = await nora.follow(await nora.get(f"{ROOM}/add"))
         assert "only where an organization asks" in page.text
+
+
+async def test_where_mfa_is_optional_members_may_set_it_up(make_world: MakeWorld) -> None:  # D9 D12
+    """Whatever the deployment leaves to organizations."""
+    async with make_world(own_mfa="off") as world, world.browser() as nora:
+        await demanding(world, PolicyFields(mfa=Mfa.OPTIONAL))
+        await nora.sign_in()
+        assert "Set up an authenticator app" in (await nora.get(ROOM)).text
+        assert "Add a passkey" in (await nora.get(ROOM)).text
+        assert "mailbox" in (await begin(nora, "add")).text
 
 
 async def test_removing_takes_the_password_and_the_second_factor(world: World) -> None:

@@ -182,6 +182,7 @@ async def test_a_code_is_mailed_when_it_is_asked_for(world: World) -> None:  # S
         assert title(page) == "Verify Your Identity"
         assert "We&#39;ve sent an email with your code to <strong>n*****@north****</strong>" in page.text
         assert 'data-wait="30"' in page.text
+        assert re.search(r'<script type="module" src="[^"]*waiting[^"]*"', page.text), "by which it is counted down"
         assert await mails(world) == before + 1
         assert 'name="resend"' not in (await nora.get(f"{path}?view=others")).text, "it is on its way already"
         soon = await send(nora, page, resend="yes")

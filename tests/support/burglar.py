@@ -3,18 +3,22 @@
 The oracle, ``Secrets``, is written from the specification alone: D7, D9, D12, D14, D16. It knows no step and no rule.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from portico.accounts.model import Account
 from portico.factors.proof import Failure
 from portico.organizations.policy import PolicyFields
+from portico.signin.facts import ChangeReason
 from tests.support.authenticator import Authenticator
 from tests.support.authenticators import Phone, give_totp
 from tests.support.world import BASE, World
 
 TOTP, PASSKEY = "totp", "passkey"
 RECOVERY_CODE = "A" * 24
+APPS = "SELECT id FROM credentials WHERE account_id = $1 AND kind = 'totp'"
+PASSKEYS = "SELECT id FROM passkeys WHERE account_id = $1"
 CODES = "SELECT id FROM credentials WHERE account_id = $1 AND kind = 'recovery_code'"
 
 
@@ -37,6 +41,14 @@ class Secrets:
         """Takes a factor, not the mailbox; but the first one takes the mailbox."""
         beyond = self._holds(frozenset({TOTP, PASSKEY})) or "recovery" in self.knows
         return self.may_open_session() and (beyond if self.factors else "mailbox" in self.knows)
+
+    def learn(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """What a thief has set up is theirs; what they have removed is nobody's any more. Only if they might."""
+        if after["factors"] != before["factors"]:
+            self.factors = frozenset(kind for kind, _ in after["factors"])
+            self.knows |= {kind for kind, _ in after["factors"] - before["factors"]}
+        if after["recovery codes"] - before["recovery codes"]:
+            self.knows |= {"recovery"}
 
     def may_change_password(self) -> bool:
         """A mailed link is enough; or the present one, from within."""
@@ -73,11 +85,16 @@ class Victim:
         return {
             "sessions": await self._ids(world, "SELECT id FROM sessions WHERE account_id = $1"),
             "password": credential.changed_at if credential else None,
-            "factors": await self._ids(world, "SELECT id FROM credentials WHERE account_id = $1 AND kind = 'totp'")
-            | await self._ids(world, "SELECT id FROM passkeys WHERE account_id = $1"),
+            "factors": {(TOTP, each) for each in await self._ids(world, APPS)}
+            | {(PASSKEY, each) for each in await self._ids(world, PASSKEYS)},
             "recovery codes": await self._ids(world, CODES),
             "address": (await world.get_account(self.address)).address,
         }
+
+    async def let_expire(self, world: World) -> None:
+        """Have the next sign-in ask for a new password."""
+        house, reason = world.house, ChangeReason.FORCED.value
+        await house.database.transact(lambda tx: house.password.force_change(tx, self.account.id, reason))
 
     async def _ids(self, world: World, sql: str) -> set[str]:
         return {row["id"] for row in await world.house.database.list_rows(sql, self.account.id)}

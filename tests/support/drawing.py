@@ -78,6 +78,7 @@ class Parts:
             user_verified=is_passkey,
             through_mailbox=kind in MAILED or (kind is ProofKind.PASSWORD and self.chance(30)),
             vouched_at=at - self.one(_VOUCHED) if is_passkey and self.chance(90) else None,
+            set_up_at=at - self.one(_VOUCHED) if kind in SECOND and self.chance(90) else None,
         )
 
     def proofs(self) -> tuple[Proof, ...]:

@@ -1,7 +1,7 @@
 """What tests of security mails, address changes and deletion share: reading the mails, and proofs beyond the usual."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -47,9 +47,14 @@ async def code(world: World, to: str) -> str:
     raise AssertionError(f"no code in a mail to {to}")
 
 
+LONG = timedelta(days=30)
+
+
 def second_proof(at: datetime, kind: ProofKind = ProofKind.TOTP) -> Proof:
     """A proof of something that is neither mailbox nor password."""
-    return Proof(kind=kind, classes=frozenset({ProofClass.HAVE}), at=at, credential="authenticator")
+    return Proof(
+        kind=kind, classes=frozenset({ProofClass.HAVE}), at=at, credential="authenticator", set_up_at=at - LONG
+    )
 
 
 async def give_second_proof(world: World, address: str = ADDRESS) -> None:

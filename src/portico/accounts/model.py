@@ -24,9 +24,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     keys (``kernel/normalise``). ``epoch`` is the security epoch: everything made under another one is dead (D22).
     ``version`` counts profile changes. ``picture`` is the digest of the profile picture, empty for none. ``terms``
     names the terms that were accepted. Before ``frozen_until`` neither address nor factors nor handle may change
-    (D22); at ``delete_at`` the account is erased, unless its owner takes that back.
-    ``memberships`` are the active ones in short, written and read by ``organizations``; ``created_by`` is the
-    organization that created the account, if one did.
+    (D22), and what was set up from ``frozen_since`` on is in doubt; at ``delete_at`` the account is erased, unless its
+    owner takes that back. ``memberships`` are the active ones in short, written and read by ``organizations``;
+    ``created_by`` is the organization that created the account, if one did.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     terms: str = ""
     terms_accepted_at: datetime | None = None
     frozen_until: datetime | None = None
+    frozen_since: datetime | None = None
     delete_at: datetime | None = None
     memberships: str = ""
     created_by: str | None = None
@@ -67,6 +68,15 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     def is_frozen(self, now: datetime) -> bool:
         """Whether "This was not me" bars changes of address, factors and handle at ``now`` (D22)."""
         return self.frozen_until is not None and now < self.frozen_until
+
+    def is_doubtful(self, set_up_at: datetime | None) -> bool:
+        """Whether what was set up then may be a thief's: since what "This was not me" was about, in the freeze as well.
+
+        It stays so until somebody who proves more lifts the freeze. What nobody knows the instant of is in doubt too.
+        """
+        if self.frozen_until is None or self.frozen_since is None:
+            return False
+        return set_up_at is None or self.frozen_since <= set_up_at < self.frozen_until
 
 
 def full_name(first_name: str, last_name: str) -> str:
@@ -116,5 +126,6 @@ _INSTANTS = (
     "handle_changed_at",
     "terms_accepted_at",
     "frozen_until",
+    "frozen_since",
     "delete_at",
 )

@@ -27,17 +27,25 @@ class Protection:
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
 
-    async def freeze(self, tx: Transaction, now: datetime, account_id: str) -> datetime:
-        """Bar changes of address, factors and handle; gives until when."""
+    async def freeze(
+        self, tx: Transaction, now: datetime, account_id: str, *, since: datetime | None = None
+    ) -> datetime:
+        """Bar changes of address, factors and handle; gives until when.
+
+        Second factors that were set up ``since`` then, or are during the freeze, may be a thief's.
+        """
         until = now + FREEZE
-        await store.set_frozen_until(tx, account_id, until)
+        await store.set_frozen(tx, account_id, since or now, until)
         await self._audit.append(tx, now, Event(kind=EventKind.ACCOUNT_FROZEN, subject_id=account_id))
         return until
 
     async def lift_freeze(
         self, tx: Transaction, now: datetime, account_id: str, *, recorded_as: Event | None = None
     ) -> bool:
-        """Allow those changes again; False if nothing barred them. ``recorded_as`` says who did it, if not they."""
+        """Allow those changes again; False if nothing barred them. Nothing is in doubt any more.
+
+        ``recorded_as`` says who did it, if not they.
+        """
         if not await store.lift_freeze(tx, account_id, now):
             return False
         own = Event(kind=EventKind.FREEZE_LIFTED, actor_id=account_id)

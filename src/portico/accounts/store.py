@@ -175,15 +175,27 @@ async def set_memberships(tx: Transaction, account_id: str, memberships: str) ->
     await tx.execute("UPDATE accounts SET memberships = $1 WHERE id = $2", memberships, account_id)
 
 
-async def set_frozen_until(tx: Transaction, account_id: str, until: datetime) -> None:
-    """Bar changes of address, factors and handle until an instant."""
-    await tx.execute("UPDATE accounts SET frozen_until = $1 WHERE id = $2", to_micros(until), account_id)
+async def set_frozen(tx: Transaction, account_id: str, since: datetime, until: datetime) -> None:
+    """Bar changes of address, factors and handle until an instant, and doubt what was set up since another.
+
+    What an earlier freeze put in doubt stays in doubt.
+    """
+    await tx.execute(
+        "UPDATE accounts SET frozen_until = $1, "
+        "frozen_since = CASE WHEN frozen_since < $2 THEN frozen_since ELSE $2 END WHERE id = $3",
+        to_micros(until),
+        to_micros(since),
+        account_id,
+    )
 
 
 async def lift_freeze(tx: Transaction, account_id: str, now: datetime) -> bool:
-    """Allow those changes again; False if nothing barred them."""
-    sql = "UPDATE accounts SET frozen_until = NULL WHERE id = $1 AND frozen_until > $2"
-    return await tx.execute(sql, account_id, to_micros(now)) == 1
+    """Allow those changes again; False if nothing barred them. Of a freeze that is over the doubt goes."""
+    sql = "UPDATE accounts SET frozen_until = NULL, frozen_since = NULL WHERE id = $1 AND frozen_until "
+    if await tx.execute(sql + "> $2", account_id, to_micros(now)) == 1:
+        return True
+    await tx.execute(sql + "<= $2", account_id, to_micros(now))
+    return False
 
 
 async def plan_deletion(tx: Transaction, account_id: str, epoch: int, delete_at: datetime) -> bool:

@@ -36,7 +36,8 @@ CREATE TABLE accounts (
     memberships TEXT NOT NULL DEFAULT '',
     created_by TEXT,
     audit_salt BYTEA,
-    audit_digest BYTEA
+    audit_digest BYTEA,
+    frozen_since BIGINT
 );
 
 -- What a person proves with: the kind says which factor reads the secret and the properties.

@@ -92,6 +92,7 @@ class TotpCredential(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     sealed: bytes
     used_step: int
+    created_at: datetime
 
 
 class RecoveryCredential(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +101,7 @@ class RecoveryCredential(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     account_id: str
     hash: bytes
+    created_at: datetime
 
 
 class SignInMethod(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     ``through_mailbox`` marks whatever the holder of the mailbox alone could have produced: mailed codes and links,
     and a password that was set through them. ``vouched_at`` is when another second factor was proven last beside a
-    passkey, or it was registered.
+    passkey, or it was registered; ``set_up_at`` is when a second factor was set up.
     """
 
     kind: ProofKind
@@ -48,6 +48,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     user_verified: bool = False
     through_mailbox: bool = False
     vouched_at: datetime | None = None
+    set_up_at: datetime | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,7 +47,11 @@ class RecoveryCodeFactor:
         if stored is None or not hmac.compare_digest(typed, stored.hash):
             return Judgement(failure=WRONG, account_id=subject.account_id)
         proof = Proof(
-            kind=ProofKind.RECOVERY_CODE, classes=frozenset({ProofClass.HAVE}), at=now(), credential=stored.id
+            kind=ProofKind.RECOVERY_CODE,
+            classes=frozenset({ProofClass.HAVE}),
+            at=now(),
+            credential=stored.id,
+            set_up_at=stored.created_at,
         )
         return Judgement(proof=proof, account_id=subject.account_id, burns=stored.hash)
 

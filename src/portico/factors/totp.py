@@ -119,7 +119,9 @@ class TotpFactor:
             return Judgement(
                 failure=wait_for(stored.used_step, at) if is_future else USED, account_id=subject.account_id
             )
-        return Judgement(proof=totp_proof(stored.id, at), account_id=subject.account_id, step=step)
+        return Judgement(
+            proof=totp_proof(stored.id, at, set_up_at=stored.created_at), account_id=subject.account_id, step=step
+        )
 
     async def settle(self, tx: Transaction, judgement: Judgement, now: datetime) -> bool:
         """Use the step up; False if it, or a later one, was used meanwhile, or the app was removed.
@@ -171,9 +173,15 @@ class TotpFactor:
         return self._keys.unseal(sealed, purpose=_PURPOSE, context=account_id)
 
 
-def totp_proof(credential_id: str, at: datetime) -> Proof:
+def totp_proof(credential_id: str, at: datetime, *, set_up_at: datetime) -> Proof:
     """That one holds the phone."""
-    return Proof(kind=ProofKind.TOTP, classes=frozenset({ProofClass.HAVE}), at=at, credential=credential_id)
+    return Proof(
+        kind=ProofKind.TOTP,
+        classes=frozenset({ProofClass.HAVE}),
+        at=at,
+        credential=credential_id,
+        set_up_at=set_up_at,
+    )
 
 
 def _code(secret: bytes, step: int) -> str:

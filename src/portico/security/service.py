@@ -92,7 +92,7 @@ class SecurityLinks:
     async def _secure(self, tx: Transaction, now: datetime, link: SecurityLink, language: str) -> Secured:
         await self._accounts.end_everything(tx, now, link.account_id)
         restored = await self._restore(tx, now, link)
-        frozen_until = await self._protection.freeze(tx, now, link.account_id)
+        frozen_until = await self._protection.freeze(tx, now, link.account_id, since=link.created_at)
         await self._protection.cancel_deletion(tx, now, link.account_id, None)
         details = {"mail": link.event, "restored": restored.value}
         await self._audit.append(

@@ -76,7 +76,7 @@ class Enrolling:
             if credential_id is None:
                 return await self._turns.conclude(tx, attempt.with_failure(ENROLLED_ELSEWHERE.code), visitor, now)
             await self._tries.forgive_factors(tx, account.id)
-            proven = attempt.with_proof(totp_proof(credential_id, now)).with_mark(Mark.FACTOR_ENROLLED)
+            proven = attempt.with_proof(totp_proof(credential_id, now, set_up_at=now)).with_mark(Mark.FACTOR_ENROLLED)
             return await self._turns.conclude(tx, self._setups.without_secret(proven), visitor, now)
 
         return await self._database.transact(body)

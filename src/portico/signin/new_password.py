@@ -171,7 +171,7 @@ class PasswordChange:
         require_met(asked, new)
         before = await self._password.find_credential(tx, account.id)
         was_mailed = before is not None and before.properties.through_mailbox
-        is_strong = has_second_factor(proofs)
+        is_strong = has_second_factor(proofs, account)
         properties = PasswordProperties(through_mailbox=is_reset or (was_mailed and not is_strong))
         await self._store(tx, now, account.id, new, properties, history=max(asked.history_kept, new.compared))
         epoch = await self._accounts.end_everything(tx, now, account.id, epoch=account.epoch)

@@ -118,9 +118,9 @@ class Outcomes:
             former = visitor.signed_in.session
             await self._sessions.end_session(tx, now, former.account_id, former.id)
         was_enrolled = Mark.FACTOR_ENROLLED not in attempt.marks  # a factor set up just now says nothing about before
-        if was_enrolled and account.is_frozen(now) and lifts_freeze(attempt.proofs):
+        if was_enrolled and account.frozen_until is not None and lifts_freeze(attempt.proofs, account):
             await self._protection.lift_freeze(tx, now, account.id)
-        if was_enrolled and has_second_factor(attempt.proofs):
+        if was_enrolled and has_second_factor(attempt.proofs, account):
             await self._password.vouch(tx, account.id, attempt.proofs)
             await self._second_factors.vouch(tx, now, attempt.proofs)
         if Mark.REMINDER_PUT_OFF in attempt.marks:

@@ -24,6 +24,7 @@ from portico.signin.second_factor.rules import (
     find_device_to_trust,
     find_enrolment,
     has_unusable,
+    is_change_barred,
     is_met,
     kinds_to_enrol,
     kinds_towards,
@@ -170,6 +171,11 @@ def account_closed_or_disabled(facts: Facts) -> Step | None:
     return Refused(reason=RefusedReason.CLOSED if is_closed else RefusedReason.DISABLED)
 
 
+def change_barred(facts: Facts) -> Step | None:
+    """A freeze came between: nobody changes their factors now (D22). What is demanded of them they still set up."""
+    return Refused(reason=RefusedReason.ATTEMPT_OVER) if is_change_barred(facts) else None
+
+
 def invited_somebody_else(facts: Facts) -> Step | None:
     """Nobody joins with another account than the one that is invited, and nobody twice."""
     invited = facts.invited
@@ -251,7 +257,10 @@ def device_not_named(facts: Facts) -> Step | None:
 
 
 def something_is_announced(facts: Facts) -> Step | None:
-    """What organizations will ask is shown ahead, to be done now or put off (D10). A reset is over when it is over."""
+    """What organizations will ask is shown ahead, to be done now or put off (D10). A reset is over when it is over.
+
+    No factor is set up ahead while "This was not me" bars changes (D22).
+    """
     policy, attempt = facts.policy, facts.attempt
     is_elsewhere = attempt.purpose in (Purpose.STEP_UP, Purpose.RESET_PASSWORD) or not attempt.demands.interaction
     is_settled = Mark.ANNOUNCED_PUT_OFF in attempt.marks or Mark.PASSWORD_CHANGED in attempt.marks
@@ -260,7 +269,8 @@ def something_is_announced(facts: Facts) -> Step | None:
     used_it = any(proof.kind is ProofKind.PASSWORD for proof in attempt.proofs)
     change = _announced_change(facts, policy.announced, policy.announced_from) if used_it else None
     then = msgspec.structs.replace(facts, policy=policy.announced, now=max(facts.now, policy.announced_from))
-    due = change or find_enrolment(then)
+    is_barred = facts.person is not None and facts.person.is_frozen
+    due = change or (None if is_barred else find_enrolment(then))
     if due is None:
         return None
     if Mark.ANNOUNCED_TAKEN in attempt.marks:
@@ -312,6 +322,7 @@ RULES: tuple[Rule, ...] = (
     nobody_there,
     second_class_missing,
     account_closed_or_disabled,
+    change_barred,
     invited_somebody_else,
     factor_demanded,
     recovery_code_unsaved,

@@ -72,7 +72,8 @@ class Trusting:
                 await devices.trust(tx, now, account.id, attempt.device_hash, added)
             made = attempt.with_mark(Mark.DEVICE_REGISTERED)
             if isinstance(step, Enrol):  # it is the second factor; else another one was proven already
-                made = made.with_proof(passkey_proof(added, now, vouched_at=now)).with_mark(Mark.FACTOR_ENROLLED)
+                proof = passkey_proof(added, now, vouched_at=now, set_up_at=now)
+                made = made.with_proof(proof).with_mark(Mark.FACTOR_ENROLLED)
             return await self._turns.conclude(tx, made, visitor, now)
 
         return await self._database.transact(body)

@@ -63,7 +63,7 @@ class PasskeyFactor:
         if isinstance(checked, Failure):
             return Judgement(failure=checked, account_id=subject.account_id)
         return Judgement(
-            proof=passkey_proof(stored.id, now(), vouched_at=found.vouched_at),
+            proof=passkey_proof(stored.id, now(), vouched_at=found.vouched_at, set_up_at=stored.created_at),
             account_id=stored.account_id,
             epoch=found.account_epoch,
             version=stored.sign_count,
@@ -154,7 +154,7 @@ def names_its_holder(credential: Credential) -> bool:
     return isinstance(response, dict) and bool(response.get("userHandle"))
 
 
-def passkey_proof(passkey_id: str, at: datetime, *, vouched_at: datetime) -> Proof:
+def passkey_proof(passkey_id: str, at: datetime, *, vouched_at: datetime, set_up_at: datetime) -> Proof:
     """That one holds the device, and that it has verified who holds it."""
     return Proof(
         kind=ProofKind.PASSKEY,
@@ -163,4 +163,5 @@ def passkey_proof(passkey_id: str, at: datetime, *, vouched_at: datetime) -> Pro
         credential=passkey_id,
         user_verified=True,
         vouched_at=vouched_at,
+        set_up_at=set_up_at,
     )

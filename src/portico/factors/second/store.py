@@ -5,7 +5,7 @@ from datetime import datetime
 from portico.database.engine import Reader, Row, Transaction
 from portico.factors.model import RecoveryCredential, TotpCredential
 from portico.factors.proof import ProofKind
-from portico.kernel.clock import to_micros
+from portico.kernel.clock import from_micros, to_micros
 
 _ADD = (
     "INSERT INTO credentials "
@@ -18,7 +18,7 @@ _KEY = "SUBSTR(secret, 2, 4)"
 
 async def find_totp(reader: Reader, account_id: str) -> TotpCredential | None:
     """An account's authenticator app."""
-    sql = "SELECT id, account_id, secret, used_step FROM credentials WHERE account_id = $1 AND kind = $2"
+    sql = "SELECT id, account_id, secret, used_step, created_at FROM credentials WHERE account_id = $1 AND kind = $2"
     row = await reader.find_row(sql, account_id, ProofKind.TOTP.value)
     return _totp(row) if row else None
 
@@ -68,7 +68,7 @@ async def count_by_key(reader: Reader) -> dict[str, int]:
 async def list_sealed_with(reader: Reader, key: str, after: str, limit: int) -> list[TotpCredential]:
     """The authenticator apps that a key seals, by their ids from ``after`` on."""
     rows = await reader.list_rows(
-        "SELECT id, account_id, secret, used_step FROM credentials "
+        "SELECT id, account_id, secret, used_step, created_at FROM credentials "
         f"WHERE kind = 'totp' AND {_KEY} = $1 AND id > $2 ORDER BY id LIMIT $3",
         bytes.fromhex(key),
         after,
@@ -85,9 +85,16 @@ async def replace_sealed(tx: Transaction, before: TotpCredential, sealed: bytes)
 
 async def find_recovery_code(reader: Reader, account_id: str) -> RecoveryCredential | None:
     """An account's recovery code."""
-    sql = "SELECT id, account_id, secret FROM credentials WHERE account_id = $1 AND kind = $2"
+    sql = "SELECT id, account_id, secret, created_at FROM credentials WHERE account_id = $1 AND kind = $2"
     row = await reader.find_row(sql, account_id, ProofKind.RECOVERY_CODE.value)
-    return RecoveryCredential(id=row["id"], account_id=row["account_id"], hash=bytes(row["secret"])) if row else None
+    if row is None:
+        return None
+    return RecoveryCredential(
+        id=row["id"],
+        account_id=row["account_id"],
+        hash=bytes(row["secret"]),
+        created_at=from_micros(row["created_at"]),
+    )
 
 
 async def put_recovery_code(
@@ -118,5 +125,9 @@ async def remove(tx: Transaction, account_id: str, kind: ProofKind) -> bool:
 
 def _totp(row: Row) -> TotpCredential:
     return TotpCredential(
-        id=row["id"], account_id=row["account_id"], sealed=bytes(row["secret"]), used_step=row["used_step"]
+        id=row["id"],
+        account_id=row["account_id"],
+        sealed=bytes(row["secret"]),
+        used_step=row["used_step"],
+        created_at=from_micros(row["created_at"]),
     )

@@ -58,7 +58,8 @@ class AddressChangeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     ``codes``: wait for the codes that are ``asked``, ``old`` or ``new``, until ``expires_at``. ``waiting``: it is
     carried out at ``effective_at``. ``none``: there is no change on its way; after the last code that means it is done.
     Before ``frozen_until``, where it is set, none can be asked for.
-    ``may_change_without_mailbox``: the session has proven a factor that is neither password nor mailbox.
+    ``may_change_without_mailbox``: the session has proven a factor that is neither password nor mailbox, nor in
+    doubt since "This was not me".
     """
 
     stage: ChangeStage
@@ -151,7 +152,7 @@ class AddressApi:
         view = AddressChangeView(
             stage=ChangeStage.NONE,
             address=signed_in.account.address,
-            may_change_without_mailbox=may_change_without_mailbox(signed_in.session.proofs),
+            may_change_without_mailbox=may_change_without_mailbox(signed_in.session.proofs, signed_in.account),
             frozen_until=self._changes.find_freeze(signed_in),
             failures=tuple(each for each in shown if each),
         )

@@ -133,7 +133,7 @@ class AddressPages:
     async def show_lost(self, request: Request) -> Response:
         """For people who lost their mailbox: with a second factor the form, without one who can help."""
         signed_in = await self._gate.get_signed_in(request)
-        if not may_change_without_mailbox(signed_in.session.proofs):
+        if not may_change_without_mailbox(signed_in.session.proofs, signed_in.account):
             notice = self._pages.find_notice(request)
             return self._show(request, signed_in, "my_account/address_lost_help.html", notice)
         return self._show_form(request, signed_in, "my_account/address_lost.html")

@@ -249,7 +249,7 @@ class AddressChanges:
         account, key = signed_in.account, address_key(typed)
         if account.is_frozen(self._clock.now()):
             return Failure(code="my_account.address.frozen")
-        if without_mailbox and not may_change_without_mailbox(signed_in.session.proofs):
+        if without_mailbox and not may_change_without_mailbox(signed_in.session.proofs, account):
             return Failure(code="my_account.address.needs_administrator")
         if key is None:
             return Failure(code="my_account.address.impossible", field="new_address")

@@ -9,7 +9,6 @@ from datetime import datetime
 
 import msgspec
 
-from portico.accounts.model import Account
 from portico.database.engine import Database
 from portico.factors.contract import PasswordAnswer
 from portico.factors.methods import list_methods
@@ -20,7 +19,9 @@ from portico.factors.proof import Failure, ProofKind
 from portico.kernel.clock import Clock
 from portico.kernel.errors import NotFound, Throttled
 from portico.my_account.step_up import STEP_UP_FRESH, get_signed_in
+from portico.organizations.folding import FoldedPolicy
 from portico.organizations.policies.standing import Standings
+from portico.organizations.policy import Mfa
 from portico.sessions.model import SignedIn
 from portico.sessions.service import Sessions
 from portico.signin.attempt import ClientKind, Demands, FactorChange, Purpose
@@ -79,7 +80,10 @@ class Authenticators:
         enrollable: Collection[ProofKind],
         is_offered: bool,
     ) -> None:
-        """``enrollable``: what can be set up in this deployment; ``is_offered``: of one's own accord (D12)."""
+        """``enrollable``: what can be set up in this deployment; ``is_offered``: of one's own accord (D12).
+
+        Where it is not, it is to whoever belongs to an organization that wishes for a second factor.
+        """
         self._database = database
         self._clock = clock
         self._sign_in = sign_in
@@ -95,8 +99,9 @@ class Authenticators:
         methods = {method.kind: method for method in await list_methods(self._database, account.id)}
         app, code = methods.get(ProofKind.TOTP), methods.get(ProofKind.RECOVERY_CODE)
         passkeys = tuple(found.passkey for found in await self._passkeys.list_passkeys(self._database, account.id))
-        is_offered = self._is_offered or app is not None or bool(passkeys)
-        usable = await self._list_usable(account, now, has_app=app is not None, has_passkey=bool(passkeys))
+        asked = (await self._standings.find(self._database, account.memberships, now)).enforced
+        is_offered = self._is_offered or asked.mfa.value is not Mfa.OFF or app is not None or bool(passkeys)
+        usable = self._list_usable(asked, has_app=app is not None, has_passkey=bool(passkeys))
         preferred = await devices.find_preferred(self._database, account.id)
         return OwnAuthenticator(
             added_at=app.added_at if app else None,
@@ -182,13 +187,10 @@ class Authenticators:
             case _:
                 return situation
 
-    async def _list_usable(
-        self, account: Account, now: datetime, *, has_app: bool, has_passkey: bool
-    ) -> tuple[ProofKind, ...]:
+    def _list_usable(self, asked: FoldedPolicy, *, has_app: bool, has_passkey: bool) -> tuple[ProofKind, ...]:
         """The methods one may be asked for first; a mailed code stands in where no organization forbids it."""
         if not has_app and not has_passkey:
             return ()
-        asked = (await self._standings.find(self._database, account.memberships, now)).enforced
         kinds = (
             (ProofKind.PASSKEY, has_passkey and ProofKind.PASSKEY in self._enrollable),
             (ProofKind.TOTP, has_app),

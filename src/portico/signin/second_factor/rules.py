@@ -158,6 +158,11 @@ def _change(attempt: Attempt) -> FactorChange | None:
     return attempt.demands.change if attempt.purpose is Purpose.STEP_UP else None
 
 
+def is_change_barred(facts: Facts) -> bool:
+    """Whether somebody wants their factors changed while "This was not me" bars it (D22)."""
+    return _change(facts.attempt) is not None and facts.person is not None and facts.person.is_frozen
+
+
 _WANTED = {FactorChange.ADD_TOTP: ProofKind.TOTP, FactorChange.ADD_PASSKEY: ProofKind.PASSKEY}
 
 

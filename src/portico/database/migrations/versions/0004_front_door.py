@@ -72,6 +72,11 @@ CREATE INDEX hand_offs_by_expiry ON hand_offs (expires_at);
 
 -- Which key seals an authenticator app's secret: its name follows the version byte (docs/decisions/0023).
 CREATE INDEX credentials_totp_by_key ON credentials (SUBSTR(secret, 2, 4), id) WHERE kind = 'totp';
+
+-- The freeze that "This was not me" begins: second factors that were set up since then may be a thief's. Of a freeze
+-- from before this was kept, 72 hours before its end.
+ALTER TABLE accounts ADD COLUMN frozen_since BIGINT;
+UPDATE accounts SET frozen_since = frozen_until - 259200000000 WHERE frozen_until IS NOT NULL;
 """
 
 
