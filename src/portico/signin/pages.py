@@ -139,16 +139,14 @@ class SignInPages:
         if beginning.spends is None:
             return self._back_to_identify(request, beginning, FORM_OVER)
         visitor, made = await self._visitors.browser(request), read_credential(credential)
-        # Nobody is asked here; whose passkey came from elsewhere, from a phone say, may sit at somebody else's machine.
-        stays = made.get("authenticatorAttachment") == "platform"
+        stays = made.get("authenticatorAttachment") == "platform"  # whose phone answers may sit at another's machine
         answer = PasskeyAnswer(credential=made, stay_signed_in=stays)
         situation = await self._sign_in.begin_with_passkey(beginning, answer, visitor)
         if isinstance(situation.step, Finished) and situation.attempt.state is AttemptState.FINISHED:
             return self._finished(request, situation)
         if isinstance(situation.step, Identify):
-            failure = situation.attempt.failure
-            said = Message(failure.code, failure.params) if failure else FORM_OVER
-            return self._back_to_identify(request, beginning, said)
+            why = situation.attempt.failure
+            return self._back_to_identify(request, beginning, Message(why.code, why.params) if why else FORM_OVER)
         return self._pages.go(request, f"/signin/{situation.attempt.id}")
 
     def _back_to_identify(

@@ -52,14 +52,14 @@ from portico.signin.answers import (
     is_overtaken,
     mark_of,
 )
-from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, Purpose
+from portico.signin.attempt import Attempt, Purpose
 from portico.signin.codes import Codes, kind_of
 from portico.signin.enrolling import ENROLLED_ELSEWHERE, Enrolling
 from portico.signin.new_password import AskedMoreMeanwhile, ChangedMeanwhile, PasswordChange
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.second_factors import SecondFactors
 from portico.signin.setups import Setups
-from portico.signin.situation import Beginning, Situation, Visitor, whole
+from portico.signin.situation import Beginning, Situation, Visitor, begun_attempt, whole
 from portico.signin.steps import Finished, Identify, Refused, RefusedReason
 from portico.signin.tries import Tries
 from portico.signin.trusting import Trusting
@@ -220,20 +220,7 @@ class SignIn:
 
     def new_attempt(self, beginning: Beginning, visitor: Visitor, now: datetime) -> Attempt:
         """An attempt as it begins, not stored yet."""
-        return Attempt(
-            id=new_id(self._chance, now),
-            purpose=beginning.purpose,
-            client_kind=beginning.client_kind,
-            holder_hash=visitor.holder_hash,
-            device_hash=visitor.device_hash,
-            identifier=one_line(beginning.identifier)[:IDENTIFIER_MAX],
-            demands=beginning.demands,
-            return_to=beginning.return_to,
-            session_id=beginning.session_id,
-            language=visitor.language,
-            created_at=now,
-            expires_at=now + (SIGN_UP_LIFETIME if beginning.purpose is Purpose.SIGN_UP else LIFETIME),
-        )
+        return begun_attempt(new_id(self._chance, now), beginning, visitor, now)
 
     async def conclude(self, tx: Transaction, attempt: Attempt, visitor: Visitor, now: datetime) -> Situation:
         """Decide; if nothing is missing, spend the attempt and carry out its outcome. The last move of each answer."""

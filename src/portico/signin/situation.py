@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from portico.kernel.errors import Conflict
+from portico.kernel.normalise import IDENTIFIER_MAX, one_line
 from portico.sessions.model import Opened, SignedIn
-from portico.signin.attempt import Attempt, ClientKind, Demands, Purpose
+from portico.signin.attempt import LIFETIME, SIGN_UP_LIFETIME, Attempt, ClientKind, Demands, Purpose
 from portico.signin.password_criteria import AskedCriteria
 from portico.signin.steps import Finished, Refused, RefusedReason, Step
 
@@ -64,6 +65,24 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     opened: Opened | None = None
     criteria: AskedCriteria | None = None
     setup: Setup | None = None
+
+
+def begun_attempt(attempt_id: str, beginning: Beginning, visitor: Visitor, now: datetime) -> Attempt:
+    """An attempt as it begins."""
+    return Attempt(
+        id=attempt_id,
+        purpose=beginning.purpose,
+        client_kind=beginning.client_kind,
+        holder_hash=visitor.holder_hash,
+        device_hash=visitor.device_hash,
+        identifier=one_line(beginning.identifier)[:IDENTIFIER_MAX],
+        demands=beginning.demands,
+        return_to=beginning.return_to,
+        session_id=beginning.session_id,
+        language=visitor.language,
+        created_at=now,
+        expires_at=now + (SIGN_UP_LIFETIME if beginning.purpose is Purpose.SIGN_UP else LIFETIME),
+    )
 
 
 def unfinished(step: Step) -> Step:
