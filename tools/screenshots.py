@@ -57,7 +57,7 @@ _BY_HANDLE = {
 def guests(house: House) -> Guests:
     """The people of the demo, and whom an organization invites there."""
     clinics = iter(("North Clinic", "Harbour Practice"))
-    others = iter(("South Practice", "Bridge Hospital", "Lakeside Clinic"))
+    others = iter(("South Practice", "Bridge Hospital", "Meadow Clinic"))
     return Guests(
         active=_BY_HANDLE["nora"],
         must_change=_BY_HANDLE["priya.raman"],

@@ -270,6 +270,9 @@ class Doors:
             run_jobs=house.runner.run_all_once,
             accounts=house.accounts,
             totp=house.totp,
+            recovery_code=house.recovery_code,
+            phones=house.phones,
+            data=house.settings.data,
         )
         return pages.endpoints()
 

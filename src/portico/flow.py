@@ -18,6 +18,7 @@ from portico.signin.new_password import PasswordChange
 from portico.signin.outcomes import Outcomes
 from portico.signin.password_criteria import PasswordCriteria
 from portico.signin.password_history import PasswordHistory
+from portico.signin.phones import Phones
 from portico.signin.renewal import Renewal
 from portico.signin.reset import PasswordReset
 from portico.signin.second_factors import SecondFactors
@@ -182,6 +183,11 @@ class Flow(Foundations, ABC):
             passkeys=self.passkeys,
             brand=ground.brand.name,
         )
+
+    @cached_property
+    def phones(self) -> Phones:
+        """What phones would find on the pages of the demo."""
+        return Phones(database=self.database, clock=self.clock, turns=self.turns)
 
     @cached_property
     def enrolling(self) -> Enrolling:

@@ -174,7 +174,6 @@ class Foundations:
             audit=self.audit,
             organizations=self.organizations,
             authority=self.authority,
-            enrollable=self.factors,
         )
 
     @cached_property

@@ -284,6 +284,7 @@ class House(Flow):
             clock=self.clock,
             accounts=self.accounts,
             organizations=self.organizations,
+            domains=self.domains,
             policies=self.policies,
         )
 

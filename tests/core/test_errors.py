@@ -43,7 +43,6 @@ CODES = {
     "PublicDomain": "public_domain",
     "DomainTaken": "domain_taken",
     "TooManyDomains": "too_many_domains",
-    "NoSecondFactor": "no_second_factor",
     "UnknownPolicyField": "policy_field_unknown",
     "UnfitPolicyValue": "policy_value_unfit",
     "FeatureSwitchedOff": "policy_feature_off",

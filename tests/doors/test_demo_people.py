@@ -6,9 +6,10 @@ from pathlib import Path
 import httpx
 
 from portico.app import build_app
-from portico.factors.contract import Subject, TotpAnswer
+from portico.factors.contract import RecoveryCodeAnswer, Subject, TotpAnswer
 from portico.factors.proof import Failure
 from portico.house import House, open_house
+from portico.organizations.managing import find_managing
 from portico.settings import read_settings
 from tests.support.databases import Templates
 
@@ -21,7 +22,9 @@ async def entered(house: House, handle: str, code: str) -> Failure | None:
     return (await house.totp.judge(house.database, subject, TotpAnswer(code=code), house.clock.now)).failure
 
 
-async def test_the_first_page_shows_what_each_phone_shows(templates: Templates, tmp_path: Path) -> None:  # D13
+async def test_the_first_page_shows_what_each_phone_shows(
+    templates: Templates, tmp_path: Path
+) -> None:  # D13, D14, S79
     async with templates.url("sqlite", tmp_path) as url:
         environment = {"PORTICO_DATA": str(tmp_path / "data"), "PORTICO_DATABASE_URL": url}
         environment |= {"PORTICO_ARGON2_MEMORY_KIB": "8", "PORTICO_ARGON2_PASSES": "1"}
@@ -48,5 +51,17 @@ async def test_the_first_page_shows_what_each_phone_shows(templates: Templates, 
             lakeside = await house.organization_changes.find_by_name("Lakeside Clinic")
             assert lakeside is not None
             assert lakeside.features == {"mfa"}
+
+            shown = {name: re.findall(r"<code>([A-Z0-9]{24})</code>", row) for name, row in rows.items()}
+            assert (shown["Elif"], len(shown["Ravi"]), len(shown["Greta"])) == ([], 1, 1)
+            greta = await house.accounts.find_by_identifier(house.database, "greta.vogel")
+            assert greta is not None
+            assert (await find_managing(house.database, greta)) == lakeside
+            answer, now = RecoveryCodeAnswer(code=shown["Greta"][0]), house.clock.now
+            judged = await house.recovery_code.judge(house.database, Subject(greta.id), answer, now)
+            await house.database.transact(lambda tx: house.recovery_code.settle(tx, judged, now()))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+                page = (await client.get("/dev")).text
+            assert (shown["Ravi"][0] in page, answer.code in page) == (True, False)
         finally:
             await house.close()

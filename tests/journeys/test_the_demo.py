@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from portico.development.clinics import CLINICS
 from portico.development.people import PEOPLE
@@ -18,12 +18,12 @@ from tests.architecture.source import ROOT
 from tests.journeys.conftest import Browse
 from tests.support.databases import Templates
 from tests.support.server import running_server
-from tests.support.storytellers import words
+from tests.support.storytellers import browser_teller, words
 from tests.support.town import NEW_PASSWORD, Person, Town, open_town
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NORA, JUERGEN, PRIYA, TOM, MIA, OLGA, SVEN, _HELEN, *_LAKESIDE = (
+NORA, JUERGEN, PRIYA, TOM, MIA, OLGA, SVEN, _HELEN, ELIF, *_OTHERS = (
     Person(one.first_name, one.last_name, one.address, one.handle, one.password) for one in PEOPLE
 )
 
@@ -93,6 +93,30 @@ async def test_who_belongs_to_both_clinics_sees_who_asks_for_what(browse: Browse
         await expect(card).to_contain_text(browser.words("policy.asks.max_age_days", count=days))
     in_the_end = browser.page.locator("section.card").last
     await expect(in_the_end).to_contain_text(browser.words("policy.asks.max_age_days", count=30) + " Harbour Practice")
+
+
+async def test_a_second_step_is_set_up_without_a_phone(browser: Browser, town: Town) -> None:  # S45, S54, S57, S60, D20
+    """The code from the mailbox, the app's from the first page: all that Elif needs lies in the demo."""
+    async with browser_teller(browser, town.base, has_script=False) as elif_:
+        page = elif_.page
+        await elif_.sign_in(ELIF)
+        attempt = page.url
+        await page.goto(f"/dev/mailbox?to={ELIF.address}")
+        await elif_.press(page.locator(".mails a").first)
+        mailed = re.search(r"\b\d{6}\b", await page.locator("pre").inner_text())
+        assert mailed
+        await page.goto(attempt)
+        await elif_.enter_code(mailed[0])
+        await expect(elif_.main.locator("h1")).to_have_text(words("enrol.title"))
+        await page.goto("/dev")
+        code = await page.get_by_role("row", name=ELIF.name).locator("td").nth(2).inner_text()
+        await page.goto(attempt)
+        await elif_.field("enrol.code").fill(code)
+        await elif_.press(elif_.primary)
+        await elif_.field("recovery.gate.confirm").check()
+        await elif_.press(elif_.primary)
+        await elif_.press(elif_.button("trust.later"))
+        await elif_.hears("my_account.greeting", name=ELIF.first_name)
 
 
 async def test_the_button_in_the_mail_leads_to_the_reset(browse: Browse, town: Town) -> None:  # S26, S27

@@ -8,15 +8,14 @@ import pytest
 from portico.audit.model import EventKind
 from portico.database.deployment import POLICY_REVISION, find_number
 from portico.database.engine import Database
-from portico.factors.proof import ProofKind
 from portico.kernel.errors import BadInput, Conflict, NotAllowed, NotFound
-from portico.organizations.faults import NameTaken, NoSecondFactor, OrganizationSuspended
+from portico.organizations.faults import NameTaken, OrganizationSuspended
 from portico.organizations.model import Feature, OrganizationState, Role
 from portico.organizations.rules import AT_THE_MACHINE
 from tests.support.acting import actor
 from tests.support.clinics import Clinics
 
-ENFORCEMENT, MFA = Feature.PASSWORD_ENFORCEMENT, Feature.MFA
+ENFORCEMENT = Feature.PASSWORD_ENFORCEMENT
 
 
 @pytest.fixture
@@ -88,17 +87,6 @@ async def test_features_are_switched_by_operators_and_everybody_is_told(clinics:
     off = await clinics.changes.set_feature(AT_THE_MACHINE, north.id, 2, ENFORCEMENT, is_on=False)
     assert off.features == frozenset()
     assert (await clinics.kinds(north))[-2:] == [EventKind.FEATURES_CHANGED] * 2
-
-
-async def test_mfa_waits_for_a_factor_that_can_be_enrolled(database: Database) -> None:  # S44, D27
-    clinics = Clinics(database, [ProofKind.PASSWORD, ProofKind.EMAIL_CODE])
-    north = await clinics.open()
-    with pytest.raises(NoSecondFactor):
-        await clinics.changes.set_feature(AT_THE_MACHINE, north.id, 1, MFA, is_on=True)
-    with pytest.raises(Conflict):
-        await clinics.changes.set_feature(AT_THE_MACHINE, north.id, 1, MFA, is_on=False)
-    later = Clinics(database, [ProofKind.PASSWORD, ProofKind.TOTP])
-    assert (await later.changes.set_feature(AT_THE_MACHINE, north.id, 1, MFA, is_on=True)).features == {MFA}
 
 
 async def test_a_suspended_organization_can_change_nothing_and_operators_can(clinics: Clinics) -> None:

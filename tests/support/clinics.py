@@ -1,6 +1,5 @@
 """Organizations and their members, on a database without doors."""
 
-from collections.abc import Collection
 from datetime import datetime
 
 from portico.accounts.model import Account
@@ -8,7 +7,6 @@ from portico.accounts.service import Accounts
 from portico.audit.model import EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database
-from portico.factors.proof import ProofKind
 from portico.kernel.chance import SystemChance
 from portico.kernel.sealing import SealingKeys
 from portico.mail.service import Mail
@@ -36,9 +34,7 @@ class Ticking(SetClock):
 class Clinics:
     """The services about organizations, and short ways to fill them."""
 
-    def __init__(
-        self, database: Database, enrollable: Collection[ProofKind] = (), records: Records | None = None
-    ) -> None:
+    def __init__(self, database: Database, records: Records | None = None) -> None:
         chance = SystemChance()
         self.database = database
         self.clock = Ticking(NOW)
@@ -52,7 +48,6 @@ class Clinics:
             audit=self.audit,
             organizations=self.organizations,
             authority=self.authority,
-            enrollable=enrollable,
         )
         self.domains = Domains(
             database=database,

@@ -135,6 +135,7 @@ class SamplePerson:
     password: str
     about: Message
     code: str = ""
+    recovery_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ OPERATIONS = (
 )
 
 PEOPLE = (
-    SamplePerson("Nora North", IDENTIFIER, "Correct-Horse-1", message("development.about.plain"), "204816"),
+    SamplePerson("Nora North", IDENTIFIER, "Correct-Horse-1", message("development.about.plain"), "204816", "A1B2" * 6),
     SamplePerson("Peter Pause", "peter@north-clinic.example", "Correct-Horse-2", message("development.about.disabled")),
     SamplePerson("Mia Miller", "mia.miller", "", message("development.about.no_password")),
 )
@@ -956,7 +957,13 @@ OTHERS = (
     PageSample(
         "development",
         "development/index.html",
-        {"people": PEOPLE, "now": AT, "mailbox": "/dev/mailbox"},
+        {
+            "people": PEOPLE,
+            "now": AT,
+            "mailbox": "/dev/mailbox",
+            "reset": "POST /reset-mfa",
+            "reset_command": "reset-mfa",
+        },
         development=True,
     ),
     PageSample("mailbox", "development/mailbox.html", {"mails": (MAIL, MAIL)}, development=True),

@@ -202,8 +202,6 @@ async def walk_through_my_account(teller: BrowserTeller, guests: Guests) -> Asyn
     yield "sessions"
     await teller.page.goto("/account/authenticator")
     yield "authenticator"
-    await teller.page.goto("/account/authenticator/passkeys/add")
-    yield "authenticator-add-passkey"
     await teller.page.goto("/account/history")
     yield "history"
     await teller.page.goto("/account/export")
@@ -279,23 +277,28 @@ async def walk_through_what_organizations_ask(teller: BrowserTeller, guests: Gue
 async def walk_through_the_second_factor(teller: BrowserTeller, guests: Guests) -> AsyncIterator[str]:
     """An app is set up, codes are asked for in each way there is, and a device is trusted that then does without."""
     page, person = teller.page, guests.active
-    device = await VirtualDevice.on(page)
     await teller.sign_in(person)
-    await page.goto("/account/authenticator/add")
-    await teller.field("my_account.password.current").fill(person.password)
-    await teller.press(teller.primary)
+    await _begin_to_add(teller, person, "/account/authenticator/add")
     yield "verify-email-enrol"
-    await teller.field("verify_email.code").fill((await _mailed(teller, person.address, r"\b\d{6}\b"))[0])
-    await teller.press(teller.primary)
+    await _give_code(teller, "verify_email.code", (await _mailed(teller, person.address, r"\b\d{6}\b"))[0])
     yield "enrol"
     await teller.press(page.locator("a[href$='view=manual']"))
     yield "enrol-manual"
     app = TOTP(await page.locator("[data-copy]").get_attribute("data-copy") or "")
-    await teller.field("enrol.code").fill(app.at(await _server_time(teller)))
-    await teller.press(teller.primary)
+    await _give_code(teller, "enrol.code", "not a code")
+    yield "enrol-failed"
+    await _give_code(teller, "enrol.code", app.at(await _server_time(teller)))
     yield "recovery-code"
+    await page.locator("#confirmed").evaluate("(box) => (box.required = false)")
+    await teller.press(teller.primary)
+    yield "recovery-code-failed"
     await page.locator("#confirmed").check()
     await teller.press(teller.primary)
+    if not teller.has_script:
+        yield "authenticator-app"
+    for name in ("recovery-code", "default"):
+        await page.goto(f"/account/authenticator/{name}")
+        yield f"authenticator-{name}"
     await page.goto("/account")
     await teller.sign_out()
     await teller.sign_in(person)
@@ -304,15 +307,24 @@ async def walk_through_the_second_factor(teller: BrowserTeller, guests: Guests) 
     yield "other-methods"
     await teller.press(page.locator("button[value=first]"))
     yield "prove-email-code"
-    await teller.field("verify_email.code").fill("not a code")
-    await teller.press(teller.primary)
+    await _give_code(teller, "verify_email.code", "not a code")
     yield "prove-email-code-failed"
+    await page.goto(f"{page.url.partition('?')[0]}?view=recovery_code")
+    yield "prove-recovery-code"
     await page.goto(f"{page.url.partition('?')[0]}?view=totp")
-    await teller.field("enrol.code").fill(app.at(await _server_time(teller) + timedelta(seconds=30)))
-    await teller.press(teller.primary)
+    await _give_code(teller, "enrol.code", app.at(await _server_time(teller) + timedelta(seconds=30)))
+    yield "trust-device-unable"
+    if teller.has_script:
+        async for stop in _trust_this_device(teller, person):
+            yield stop
+
+
+async def _trust_this_device(teller: BrowserTeller, person: Person) -> AsyncIterator[str]:
+    """The device turns out to read fingerprints: it is trusted, shown, asked, and told that it has its passkey."""
+    page = teller.page
+    device = await VirtualDevice.on(page)
+    await page.reload()
     yield "trust-device"
-    if not teller.has_script:
-        return
     await device.verify(is_verified=False)
     await page.locator("[data-passkey] button").click()
     await expect(page.locator("[data-passkey] .problem")).not_to_be_empty()
@@ -322,10 +334,19 @@ async def walk_through_the_second_factor(teller: BrowserTeller, guests: Guests) 
     await page.wait_for_selector("#name")
     yield "device-registered"
     await teller.press(teller.primary)
-    await teller.sign_out()
-    await device.answer(is_present=False)
-    await teller.sign_in(person)
+    await page.goto("/account/authenticator")
+    yield "authenticator-passkey"
+    await teller.press(page.locator(".links a[href*=passkeys]").first)
+    yield "authenticator-rename"
+    await page.goto(page.url + "/remove")
+    yield "authenticator-remove"
+    await _begin_to_add(teller, person, "/account/authenticator/passkeys/add")
     yield "prove-passkey"
+    await teller.press(page.locator("[data-passkey] button"))
+    await _give_code(teller, "verify_email.code", (await _mailed(teller, person.address, r"\b\d{6}\b"))[0])
+    await page.locator("[data-passkey] button").click()
+    await expect(page.locator("[data-passkey] .problem")).not_to_be_empty()
+    yield "enrol-passkey-held"
 
 
 async def walk_around_the_house(teller: BrowserTeller, _guests: Guests) -> AsyncIterator[str]:
@@ -369,6 +390,19 @@ async def _try_too_often(teller: BrowserTeller) -> None:
 async def _mailed_link(teller: BrowserTeller, address: str, path: str) -> str:
     """The link that begins with ``path`` in the newest mail to an address."""
     return (await _mailed(teller, address, re.escape(path) + "[A-Za-z0-9_-]{43}"))[0]
+
+
+async def _begin_to_add(teller: BrowserTeller, person: Person, path: str) -> None:
+    """Give the password, to add something to one's second step."""
+    await teller.page.goto(path)
+    await teller.field("my_account.password.current").fill(person.password)
+    await teller.press(teller.primary)
+
+
+async def _give_code(teller: BrowserTeller, label: str, code: str) -> None:
+    """Enter a code where one is asked for."""
+    await teller.field(label).fill(code)
+    await teller.press(teller.primary)
 
 
 async def _server_time(teller: BrowserTeller) -> datetime:

@@ -15,7 +15,7 @@ from portico.database.engine import Database
 from portico.kernel.errors import BadInput, Busy, Conflict, NotAllowed, NotFound, NotSignedIn, TooLarge
 from portico.kernel.normalise import IDENTIFIER_MAX
 from portico.organizations.changes import PAGE, OrganizationChanges
-from portico.organizations.faults import NameTaken, NoSecondFactor, OrganizationSuspended
+from portico.organizations.faults import NameTaken, OrganizationSuspended
 from portico.organizations.members.service import Memberships
 from portico.organizations.model import Feature, MemberType, Organization, OrganizationRow, OrganizationState
 from portico.sessions.door import SessionGate
@@ -128,7 +128,7 @@ class OrganizationsApi:
             Endpoint(
                 "POST", OPERATOR + "/{organization_id}/features", self.set_feature, Access.OPERATOR,
                 "Switch a feature of an organization on or off.",
-                body=FeatureBody, output=OrganizationView, errors=(*one, NoSecondFactor),
+                body=FeatureBody, output=OrganizationView, errors=one,
             ),
             Endpoint(
                 "POST", OPERATOR + "/{organization_id}/suspend", self.suspend, Access.OPERATOR,

@@ -6,6 +6,7 @@ from datetime import datetime
 from portico.accounts.service import Accounts
 from portico.database.engine import Database, Transaction
 from portico.kernel.clock import Clock
+from portico.organizations.domains.service import Domains
 from portico.organizations.model import Feature, MemberType, Organization, Role
 from portico.organizations.policies.model import Draft
 from portico.organizations.policies.service import Policies
@@ -25,13 +26,17 @@ class DemoMember:
 
 @dataclass(frozen=True, slots=True)
 class DemoClinic:
-    """One clinic. Of its providers it asks ``asks`` from the start, and ``announces`` in two weeks, if anything."""
+    """One clinic. Of its providers it asks ``asks`` from the start, and ``announces`` in two weeks, if anything.
+
+    It manages the accounts of its people where their addresses lie in its own ``domain``, if it has proven one.
+    """
 
     name: str
     asks: PolicyFields
     announces: PolicyFields | None = None
     members: tuple[DemoMember, ...] = field(default=())
     features: frozenset[Feature] = frozenset({Feature.PASSWORD_ENFORCEMENT})
+    domain: str = ""
 
 
 NORTH = DemoClinic(
@@ -67,6 +72,7 @@ LAKESIDE = DemoClinic(
         DemoMember("greta.vogel", MemberType.PROVIDER),
     ),
     features=frozenset({Feature.MFA}),
+    domain="lakeside-clinic.example",
 )
 CLINICS = (NORTH, HARBOUR, LAKESIDE)
 
@@ -81,12 +87,14 @@ class DemoClinics:
         clock: Clock,
         accounts: Accounts,
         organizations: Organizations,
+        domains: Domains,
         policies: Policies,
     ) -> None:
         self._database = database
         self._clock = clock
         self._accounts = accounts
         self._organizations = organizations
+        self._domains = domains
         self._policies = policies
 
     async def seed(self) -> int:
@@ -101,6 +109,9 @@ class DemoClinics:
         organization = await self._database.transact(lambda tx: self._found(tx, now, clinic))
         if organization is None:
             return False
+        if clinic.domain:
+            await self._domains.claim(AT_THE_MACHINE, organization.id, clinic.domain)
+            await self._domains.verify_by_word(AT_THE_MACHINE, organization.id, clinic.domain)
         await self._ask(clinic, organization.id)
         return True
 

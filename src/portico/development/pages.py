@@ -3,20 +3,26 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from portico.accounts.service import Accounts
+from portico.admin.members_api import MEMBER
+from portico.admin.people import Action
 from portico.database.engine import Database
 from portico.development.clock_control import advance
 from portico.development.people import PEOPLE, DemoPerson
-from portico.factors.totp import TotpFactor, code_at
+from portico.factors.contract import RecoveryCodeAnswer, Subject
+from portico.factors.recovery_code import RecoveryCodeFactor
+from portico.factors.totp import TotpFactor, code_at, secret_of
 from portico.kernel.clock import SystemClock
 from portico.kernel.errors import BadInput, NotFound
 from portico.kernel.messages import message
 from portico.mail.maildir import MaildirTransport, StoredLetter
+from portico.signin.phones import Phones
 from portico.web.body import read_json
 from portico.web.headers import CONTENT_SECURITY_POLICY
 from portico.web.json import json_response
@@ -24,6 +30,7 @@ from portico.web.pages import Pages
 from portico.web.routing import Access, Endpoint
 
 MAILBOX = "/dev/mailbox"
+_LOST = "elif@lakeside-clinic.example"
 ADVANCE_MAX = 10 * 366 * 86400
 _LETTER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
@@ -80,7 +87,9 @@ class ShownDemoPerson:
     password: str
     about: object
     code: str = ""
-    """What their authenticator app shows now, if they have set one up."""
+    """What their authenticator app shows now, if they have set one up or are about to."""
+    recovery_code: str = ""
+    """The one they began with, while it is good."""
 
 
 class DevelopmentPages:
@@ -97,7 +106,11 @@ class DevelopmentPages:
         run_jobs: Callable[[], Awaitable[None]],
         accounts: Accounts,
         totp: TotpFactor,
+        recovery_code: RecoveryCodeFactor,
+        phones: Phones,
+        data: Path,
     ) -> None:
+        """``data`` is the folder of the demo, for whoever does something to it at the machine."""
         self._pages = pages
         self._database = database
         self._clock = clock
@@ -106,6 +119,9 @@ class DevelopmentPages:
         self._run_jobs = run_jobs
         self._accounts = accounts
         self._totp = totp
+        self._recovery_code = recovery_code
+        self._phones = phones
+        self._data = data
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The rows of these doors."""
@@ -120,25 +136,40 @@ class DevelopmentPages:
 
     async def show_index(self, request: Request) -> Response:
         """Who there is to sign in as."""
-        people = [
-            ShownDemoPerson(
-                person.name,
-                person.address,
-                person.password,
-                message(person.about),
-                await self._find_code(person),
-            )
-            for person in PEOPLE
-        ]
+        people = [await self._shown_person(person) for person in PEOPLE]
         return self._pages.show(
-            request, "development/index.html", people=people, now=self._clock.now(), mailbox=MAILBOX
+            request,
+            "development/index.html",
+            people=people,
+            now=self._clock.now(),
+            mailbox=MAILBOX,
+            reset=f"POST {MEMBER}/{Action.RESET_MFA}",
+            reset_command=f"PORTICO_DATA={self._data} .venv/bin/python -m portico accounts reset-mfa {_LOST}",
         )
 
-    async def _find_code(self, person: DemoPerson) -> str:
-        """What the phone of a demo person would show, by the phone's own clock, so that the demo needs none."""
+    async def _shown_person(self, person: DemoPerson) -> ShownDemoPerson:
         account = await self._accounts.find_by_identifier(self._database, person.address)
-        secret = await self._totp.find_secret(self._database, account.id) if account else None
+        return ShownDemoPerson(
+            person.name,
+            person.address,
+            person.password,
+            message(person.about),
+            await self._find_code(person, account.id) if account else "",
+            await self._find_recovery_code(person, account.id) if account else "",
+        )
+
+    async def _find_code(self, person: DemoPerson, account_id: str) -> str:
+        """What the phone of a demo person would show, by the phone's own clock, so that the demo needs none."""
+        secret = await self._totp.find_secret(self._database, account_id)
+        if secret is None:
+            secret = secret_of(await self._phones.find_key(account_id))
         return code_at(secret, self._clock.now() + person.phone_off) if secret else ""
+
+    async def _find_recovery_code(self, person: DemoPerson, account_id: str) -> str:
+        """The code a demo person has kept; "" once it was used, or another one took its place."""
+        answer = RecoveryCodeAnswer(code=person.recovery_code)
+        judged = await self._recovery_code.judge(self._database, Subject(account_id), answer, self._clock.now)
+        return person.recovery_code if judged.proof else ""
 
     async def show_mailbox(self, request: Request) -> Response:
         """All mails, newest first; whoever asks for a mail on the page before finds it here."""

@@ -8,7 +8,7 @@ from portico.accounts.service import Accounts
 from portico.database.engine import Database, Transaction
 from portico.factors.model import PasswordProperties
 from portico.factors.password import PasswordFactor
-from portico.factors.recovery_code import RecoveryCodeFactor, draw_code
+from portico.factors.recovery_code import RecoveryCodeFactor
 from portico.factors.totp import TotpFactor, draw_secret, step_at
 from portico.kernel.chance import Chance
 from portico.kernel.clock import Clock
@@ -19,7 +19,8 @@ from portico.signin.facts import ChangeReason
 class DemoPerson:
     """Somebody to sign in as. ``about`` is a message code.
 
-    Whoever ``has_app`` has set an authenticator app up; ``phone_off`` is how far the clock of the phone is off.
+    Whoever has a ``recovery_code`` has set an authenticator app up; ``phone_off`` is how far the clock of the phone is
+    off.
     """
 
     first_name: str
@@ -32,7 +33,7 @@ class DemoPerson:
     state: AccountState = AccountState.ACTIVE
     must_change: ChangeReason | None = None
     is_operator: bool = False
-    has_app: bool = False
+    recovery_code: str = ""
     phone_off: timedelta = timedelta(0)
 
     @property
@@ -73,11 +74,11 @@ PEOPLE: tuple[DemoPerson, ...] = (
     ),
     DemoPerson(
         "Ravi", "Menon", "ravi@lakeside-clinic.example", "ravi.menon", "Quiet-Meadow-46", "development.about.mfa",
-        has_app=True,
+        recovery_code="R4V1W3QUIETM3AD0WB7KX2PZ",
     ),
     DemoPerson(
         "Greta", "Vogel", "greta@lakeside-clinic.example", "greta.vogel", "Winter-Saddle-95",
-        "development.about.clock_off", has_app=True, phone_off=-timedelta(minutes=4),
+        "development.about.clock_off", recovery_code="GR3TAW1NTERSADD1E9QH5CTY", phone_off=-timedelta(minutes=4),
     ),
 )  # fmt: skip
 
@@ -131,10 +132,10 @@ class DemoPeople:
             if new is not None:
                 properties = PasswordProperties(must_change=person.must_change.value if person.must_change else None)
                 await self._password.set_password(tx, now, account.id, new, properties)
-            if person.has_app:
+            if person.recovery_code:
                 secret = draw_secret(self._chance)
                 await self._totp.enrol(tx, now, account.id, secret, step_at(now + person.phone_off) - 1)
-                await self._recovery_code.save(tx, now, account.id, draw_code(self._chance))
+                await self._recovery_code.save(tx, now, account.id, person.recovery_code)
             if person.state is not AccountState.ACTIVE:
                 await self._accounts.set_state(tx, now, account.id, person.state)
 

@@ -47,6 +47,11 @@ def key_of(secret: bytes) -> str:
     return base64.b32encode(secret).decode()
 
 
+def secret_of(key: str) -> bytes:
+    """The secret a key spells."""
+    return base64.b32decode(key)
+
+
 def uri_of(secret: bytes, *, address: str, brand: str) -> str:
     """What the QR code carries (the Key Uri Format that authenticator apps share)."""
     return pyotp.TOTP(key_of(secret)).provisioning_uri(name=address, issuer_name=brand)

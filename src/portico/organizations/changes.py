@@ -3,27 +3,24 @@
 Each raises the version its caller saw, by one conditional statement; who saw another one is told so.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from portico.audit.model import EventKind
 from portico.audit.service import Audit
 from portico.database.engine import Database, Transaction
-from portico.factors.proof import ProofKind
 from portico.kernel.clock import Clock
 from portico.kernel.errors import Conflict
 from portico.organizations import store
 from portico.organizations.authority import Authority
-from portico.organizations.faults import NameTaken, NoSecondFactor
+from portico.organizations.faults import NameTaken
 from portico.organizations.model import Feature, Organization, OrganizationRow, OrganizationState, Role
 from portico.organizations.policies.standing import note_change
-from portico.organizations.policy import SecondFactor
 from portico.organizations.rules import Actor, Held
 from portico.organizations.searching import starting_with
 from portico.organizations.service import Organizations, clean_name
 
 PAGE = 50
-_SECOND_FACTORS = frozenset(factor.value for factor in SecondFactor)
 _STATE_EVENTS = {
     OrganizationState.ACTIVE: EventKind.ORGANIZATION_RESUMED,
     OrganizationState.SUSPENDED: EventKind.ORGANIZATION_SUSPENDED,
@@ -42,15 +39,12 @@ class OrganizationChanges:
         audit: Audit,
         organizations: Organizations,
         authority: Authority,
-        enrollable: Collection[ProofKind],
     ) -> None:
-        """``enrollable``: the kinds of factor that people can enrol in this deployment."""
         self._database = database
         self._clock = clock
         self._audit = audit
         self._organizations = organizations
         self._authority = authority
-        self._has_second_factor = any(kind.value in _SECOND_FACTORS for kind in enrollable)
 
     async def add(self, actor: Actor, name: str) -> Organization:
         """Create an organization; for operators. Raises BadInput for an impossible name, NameTaken."""
@@ -98,12 +92,7 @@ class OrganizationChanges:
     async def set_feature(
         self, actor: Actor, organization_id: str, version: int, feature: Feature, *, is_on: bool
     ) -> Organization:
-        """Switch a feature on or off; for operators. Raises Conflict, also where it is so already.
-
-        Raises NoSecondFactor for MFA where nobody could enrol anything.
-        """
-        if feature is Feature.MFA and is_on and not self._has_second_factor:
-            raise NoSecondFactor("no second factor is set up in this deployment yet")
+        """Switch a feature on or off; for operators. Raises Conflict, also where it is so already."""
 
         async def change(tx: Transaction, held: Held) -> None:
             before = held.organization.features

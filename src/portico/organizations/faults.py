@@ -61,9 +61,3 @@ class TooManyDomains(Conflict):
     """An organization claims as many domains as it may; one has to be released first."""
 
     code = "too_many_domains"
-
-
-class NoSecondFactor(Conflict):
-    """There is no second factor in this deployment that anybody could enrol."""
-
-    code = "no_second_factor"

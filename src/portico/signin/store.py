@@ -27,6 +27,19 @@ async def find_attempt(reader: Reader, attempt_id: str) -> Attempt | None:
     return _attempt(row) if row else None
 
 
+async def list_open(reader: Reader, account_id: str, now: datetime, limit: int) -> list[Attempt]:
+    """The newest open attempts that name an account."""
+    rows = await reader.list_rows(
+        f"SELECT {_COLUMNS} FROM attempts WHERE account_id = $1 AND state = $2 AND expires_at >= $3 "
+        "ORDER BY created_at DESC, id DESC LIMIT $4",
+        account_id,
+        AttemptState.OPEN.value,
+        to_micros(now),
+        limit,
+    )
+    return [_attempt(row) for row in rows]
+
+
 async def add_attempt(tx: Transaction, attempt: Attempt) -> None:
     """Store a new attempt."""
     await tx.execute(

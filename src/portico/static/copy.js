@@ -1,15 +1,19 @@
-// Copying what is to be kept. Without script it can be selected.
+// Copying what is to be kept, and saying how that went. Without script it can be selected.
 
 for (const button of document.querySelectorAll("[data-copy]")) {
-  const words = button.textContent;
+  const status = button.parentElement.querySelector("[role=status]");
+  let fading;
   button.hidden = false;
   button.addEventListener("click", async () => {
+    clearTimeout(fading);
+    status.textContent = ""; // so that it is said again each time
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = button.dataset.copied;
-      setTimeout(() => (button.textContent = words), 4000);
+      status.textContent = status.dataset.done;
+      fading = setTimeout(() => (status.textContent = ""), 4000);
     } catch {
       getSelection().selectAllChildren(document.getElementById(button.dataset.of));
+      status.textContent = status.dataset.failed;
     }
   });
 }
