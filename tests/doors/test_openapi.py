@@ -126,7 +126,7 @@ def test_every_reference_leads_somewhere(caller: Caller) -> None:  # V4.1.1
     assert references <= set(schemas)
     assert set(schemas) <= references | {"Problem"}, "every schema is used"
     kinds = {"identify", "prove", "verify_email", "create_account", "change_password", "announced", "finished"}
-    kinds |= {"refused", "remind_password", "enrol", "save_recovery_code"}
+    kinds |= {"refused", "remind_password", "enrol", "save_recovery_code", "trust_device", "device_registered"}
     assert {name.removeprefix("step").lower() for name in kinds}
     mapping = [each["discriminator"]["mapping"] for each in find_unions(caller.document) if "discriminator" in each]
     assert kinds in [set(each) for each in mapping]
