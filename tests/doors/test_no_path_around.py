@@ -119,7 +119,7 @@ class Walker:
 
     def ends_well(self) -> bool:
         """Whether the newest attempt is over, and nothing was refused."""
-        return self.attempts[-1][1]["step"]["step"] == "finished"
+        return bool(self.attempts[-1][1]["step"]["step"] == "finished")
 
     async def hand_over(self) -> None:
         """Have an attempt's new password chosen in the browser, and go on with it here."""
@@ -393,6 +393,7 @@ async def test_no_path_opens_a_session_or_changes_a_factor_with_less(
         clinics = await move_in(world)
         for seed in walks(WALKS[database_kind]):
             await walk(world, clinics, seed, met)
+    told: tuple[str, ...]
     told = ("opened", "reset", "kept out", "came home", "password", "email_code", "totp", "passkey", "recovery_code")
-    told = (*told, "handed over", "passkeys changed", "without a name")
+    told += ("handed over", "passkeys changed", "without a name")
     assert database_kind != "sqlite" or all(met[name] for name in told), f"the walk never comes to some of it: {met}"
