@@ -65,7 +65,10 @@ async def test_a_factor_set_up_while_frozen_neither_lifts_nor_vouches(world: Wor
         changed = (await thief.native.call("POST", "/account/address-change", LOST)).json()
         assert [each["code"] for each in changed["failures"]] == ["my_account.address.frozen"]
 
-        await world.house.security.say_not_me(await not_me_token(world, about="app"), "en")
+        world.clock.advance(minutes=1)
+        async with device(world) as another:
+            await come_back(world, another, app)
+        await world.house.security.say_not_me(await not_me_token(world, about="New sign-in"), "en")
         await come_back(world, thief, app)
         assert await is_frozen(world), "what one freeze put in doubt is no surer under the next"
         world.clock.advance(hours=72)
