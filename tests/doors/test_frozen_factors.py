@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from portico.factors.methods import list_methods
 from portico.organizations.policy import Mfa, PolicyFields
 from tests.support.authenticators import Phone, demanding
 from tests.support.organizations import ask, found, join
@@ -16,6 +17,12 @@ LOST = {"current_password": PASSWORD, "new_address": "thea@south.example", "with
 async def is_frozen(world: World) -> bool:
     """Whether Nora's account is."""
     return (await world.get_account()).is_frozen(world.clock.now())
+
+
+async def is_mailed(world: World) -> bool:
+    """Whether Nora's password is known as one that was set through her mailbox."""
+    methods = await list_methods(world.house.database, (await world.get_account()).id)
+    return any(method.through_mailbox for method in methods)
 
 
 async def told_of_a_stranger(world: World) -> str:
@@ -42,6 +49,10 @@ async def test_a_factor_set_up_while_frozen_neither_lifts_nor_vouches(world: Wor
     await join(world, clinic, await world.get_account())
     await world.house.security.say_not_me(token, "en")
     world.clock.advance(minutes=1)
+    async with world.native() as thief:
+        link = (await world.reset_link()).rpartition("/")[2]
+        body = {"token": link, "new_password": PASSWORD}
+        assert (await thief.call("POST", "/password-reset", body)).json()["is_done"]
     await ask(world, clinic, REQUIRED, ahead=timedelta(days=7))
     async with device(world) as thief:
         assert step_of(await proven(world, thief)) == "finished", "nothing is set up ahead"
@@ -50,10 +61,14 @@ async def test_a_factor_set_up_while_frozen_neither_lifts_nor_vouches(world: Wor
         assert step_of(view) == "finished", "what is demanded is, and nobody is kept out; no device is trusted"
         await come_back(world, thief, app)
         assert await is_frozen(world)
+        assert await is_mailed(world), "and nobody has vouched for the password that was set by mail"
         changed = (await thief.native.call("POST", "/account/address-change", LOST)).json()
         assert [each["code"] for each in changed["failures"]] == ["my_account.address.frozen"]
 
-        await world.house.security.say_not_me(await not_me_token(world, about="app"), "en")
+        world.clock.advance(minutes=1)
+        async with device(world) as another:
+            await come_back(world, another, app)
+        await world.house.security.say_not_me(await not_me_token(world, about="New sign-in"), "en")
         await come_back(world, thief, app)
         assert await is_frozen(world), "what one freeze put in doubt is no surer under the next"
         world.clock.advance(hours=72)
