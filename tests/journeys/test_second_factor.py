@@ -25,6 +25,10 @@ from tests.support.virtual_device import VirtualDevice
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+_NO_AUTOFILL = """
+if (sessionStorage.noAutofill) PublicKeyCredential.isConditionalMediationAvailable = async () => false;
+"""
+"""A browser that offers no passkey by itself: the device must not answer before the button is pressed."""
 _CODE = re.compile(r"Your code is: (\d{6})")
 
 
@@ -220,12 +224,15 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     await reader.verify(is_verified=True)
     await reader.answer(is_present=False)
     await teller.sign_out()
+    await teller.page.add_init_script(_NO_AUTOFILL)
+    await teller.page.evaluate("sessionStorage.noAutofill = 1")
     await teller.page.goto("/signin")
+    await reader.answer(is_present=True)
     async with teller.page.expect_navigation(url="**/account"):
         await teller.button("signin.passkey").click()
-        await reader.answer(is_present=True)
     assert await teller.is_signed_in()
 
+    await teller.page.evaluate("sessionStorage.clear()")
     await teller.sign_out()
     async with teller.page.expect_navigation(url="**/account"):
         await teller.page.goto("/signin")  # autofill offers it, and somebody chooses it
