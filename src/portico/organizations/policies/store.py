@@ -9,7 +9,7 @@ from portico.database.engine import Reader, Row, Transaction, Value
 from portico.kernel.clock import from_micros, to_micros
 from portico.organizations.model import Feature, MemberType
 from portico.organizations.policies.model import AffectedMember, Looked, MemberCounts, WhyAffected
-from portico.organizations.policy import PolicyFields, PolicyVersion
+from portico.organizations.policy import PolicyFields, PolicyVersion, SecondFactor
 
 _COLUMNS = (
     "organization_id, member_type, number, fields, rehearsal, enforced_from, created_at, created_by, reason, forced_at"
@@ -163,6 +163,8 @@ def _marks(looked: Looked, place: int) -> tuple[dict[str, str], list[Value]]:
         marks["no_second_factor"] = (
             f"NOT EXISTS (SELECT 1 FROM credentials f WHERE f.account_id = m.account_id AND f.kind IN ({places}))"
         )
+        if SecondFactor.PASSKEY in looked.factors:
+            marks["no_second_factor"] += " AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.account_id = m.account_id)"
         values += [factor.value for factor in looked.factors]
     marks["to_act"] = " OR ".join(marks.values())
     return marks, values
