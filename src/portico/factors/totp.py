@@ -59,7 +59,7 @@ def uri_of(secret: bytes, *, address: str, brand: str) -> str:
 
 def code_at(secret: bytes, now: datetime) -> str:
     """The code an app shows at an instant."""
-    return _code(secret, step_at(now))
+    return _app(secret).generate_otp(step_at(now))
 
 
 def step_at(now: datetime) -> int:
@@ -84,10 +84,10 @@ def recognise(secret: bytes, typed: str, now: datetime) -> int | None:
     code = "".join(typed.split())
     if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
         return None
-    present = step_at(now)
+    present, app = step_at(now), _app(secret)
     near = range(max(present - _RECOGNISED, 0), present + _RECOGNISED + 1)
-    found = [step for step in near if hmac.compare_digest(_code(secret, step), code)]
-    return min(found, key=lambda step: abs(step - present)) if found else None
+    nearest_first = sorted(near, key=lambda step: abs(step - present))
+    return next((step for step in nearest_first if hmac.compare_digest(app.generate_otp(step), code)), None)
 
 
 def wait_for(step: int, now: datetime) -> Failure:
@@ -189,5 +189,5 @@ def totp_proof(credential_id: str, at: datetime, *, set_up_at: datetime) -> Proo
     )
 
 
-def _code(secret: bytes, step: int) -> str:
-    return pyotp.TOTP(key_of(secret), digits=DIGITS, interval=PERIOD).generate_otp(step)
+def _app(secret: bytes) -> pyotp.TOTP:
+    return pyotp.TOTP(key_of(secret), digits=DIGITS, interval=PERIOD)
