@@ -25,6 +25,12 @@ from tests.support.storytellers import ApiTeller, BrowserTeller, Storyteller
 from tests.support.town import Person, Town
 from tests.support.virtual_device import VirtualDevice
 
+_AUTOFILL_OFF = """
+if (sessionStorage.getItem("without-autofill")) {
+  PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false);
+}
+"""
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _CODE = re.compile(r"Your code is: (\d{6})")
@@ -222,6 +228,7 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
         await without_script(teller, town, ada, tmp_path)
         return
     reader = await VirtualDevice.on(teller.page)
+    await teller.page.add_init_script(_AUTOFILL_OFF)
     await clinic_of(town, ada)
     await teller.sign_in(ada)
     await teller.enter_code(await mailed(town, ada))
@@ -238,12 +245,10 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     await teller.page.goto("/account/authenticator")
     await expect(teller.main).to_contain_text("Ada's laptop")
 
-    await reader.answer(is_present=False)
-    await teller.sign_out()
+    await sign_out_without_autofill(teller)
     await teller.sign_in(ada)
     assert await teller.page.title() == "Use fingerprint or face recognition to login | Portico"
     await reader.verify(is_verified=False)
-    await reader.answer(is_present=True)
     await teller.primary.click()
     await expect(teller.main.get_by_role("status")).to_contain_text("No passkey was used")
     await teller.press(teller.link("prove.another"))
@@ -253,10 +258,8 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     assert await teller.is_signed_in()
 
     await reader.verify(is_verified=True)
-    await reader.answer(is_present=False)
-    await teller.sign_out()
+    await sign_out_without_autofill(teller)
     await teller.page.goto("/signin")
-    await reader.answer(is_present=True)  # counts for requests that begin from now on, so not for the autofill
     async with teller.page.expect_navigation(url="**/account"):
         await teller.button("signin.passkey").click()
     assert await teller.is_signed_in()
@@ -265,6 +268,12 @@ async def test_the_article_line_by_line_on_a_device_with_a_fingerprint_reader(
     async with teller.page.expect_navigation(url="**/account"):
         await teller.page.goto("/signin")  # autofill offers it, and somebody chooses it
     assert await teller.is_signed_in()
+
+
+async def sign_out_without_autofill(teller: BrowserTeller) -> None:
+    """The virtual device would choose what autofill offers at once, before anybody has typed or pressed anything."""
+    await teller.sign_out()
+    await teller.page.evaluate("sessionStorage.setItem('without-autofill', 'yes')")
 
 
 async def without_script(teller: BrowserTeller, town: Town, ada: Person, folder: Path) -> None:

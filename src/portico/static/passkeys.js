@@ -1,7 +1,7 @@
-// Has the browser ask for a passkey, and sends what it answers. Where it cannot, the page says how else to go on.
+// Has the browser ask for a passkey, and sends the answer.
 
 const FAULTS = { NotAllowedError: "cancelled", InvalidStateError: "held", SecurityError: "refused" };
-let asked; // a browser answers one request at a time: the autofill gives way to the button
+let asked; // one request at a time: the autofill gives way to the button
 
 if (self.PublicKeyCredential) {
   for (const form of document.querySelectorAll("[data-passkey]")) if (form.dataset.passkey) offer(form);
@@ -16,7 +16,7 @@ async function offer(form) {
   button.addEventListener("click", async () => {
     if (button.ariaBusy) return;
     status.textContent = "";
-    button.ariaBusy = "true"; // and stays so until the next page is there; what has the focus keeps it
+    button.ariaBusy = "true"; // until the next page is there; the focus stays
     try {
       send(form, await ask(form));
     } catch ({ name }) {
@@ -38,7 +38,7 @@ async function can(question) {
   return PublicKeyCredential[question]?.().catch(() => false);
 }
 
-// Among what is proposed for the username. Nobody has asked, so nobody is told if it fails.
+// By autofill. Nobody has asked, so nobody is told if it fails.
 async function listen(form) {
   if (!("conditional" in form.dataset) || !(await can("isConditionalMediationAvailable"))) return;
   ask(form, "conditional").then((credential) => send(form, credential), () => {});
@@ -57,9 +57,8 @@ function ask({ dataset }, mediation) {
 
 function send(form, { id, type, response, authenticatorAttachment }) {
   const answer = {};
-  for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+  for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"])
     if (response[name]) answer[name] = text(response[name]);
-  }
   if (response.getTransports) answer.transports = response.getTransports();
   form.elements.credential.value = JSON.stringify({ id, rawId: id, type, response: answer, authenticatorAttachment });
   form.elements.stay_signed_in?.remove();
@@ -68,7 +67,7 @@ function send(form, { id, type, response, authenticatorAttachment }) {
   form.requestSubmit();
 }
 
-// Base64url without padding; not every browser can do it by itself yet.
+// Base64url without padding.
 function bytes(written) {
   return Uint8Array.from(atob(written.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
 }
